@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+//
+// The targets are the architecture (ARCHITECTURE.md, "The layers"): an import only points down this
+// list, and `Tests/TidyTests` compares every import in the sources with the dependencies named here.
+// No package dependencies: C libraries of the system come in through pkg-config.
+
+import PackageDescription
+
+/// Set in CI: warnings are errors there, and only there, so that a new compiler cannot break a
+/// volunteer's build.
+let strict = Context.environment["GRANGE_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+  [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+func layer(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+  .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "grange",
+  products: [.executable(name: "grange", targets: ["grange"])],
+  targets: [
+    // What the system gives.
+    .systemLibrary(name: "CLinux"),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+    .target(name: "CShims"),
+
+    // Foundations.
+    layer("Base", ["CShims"]),
+    layer("Crypto", ["Base", "COpenSSL", "CShims"]),
+    layer("Codecs", ["Base", "CExpat"]),
+    layer("Reactor", ["Base", "CLinux", "COpenSSL"]),
+    layer("HTTP", ["Base", "Codecs", "Reactor"]),
+
+    // Storage.
+    layer("LocalDB", ["Base", "CSQLite"]),
+    layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
+    layer("Blocks", ["Base", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
+    layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),
+
+    // Interfaces.
+    layer("APICommon", ["Base", "Codecs", "Crypto", "HTTP", "Model"]),
+    layer("S3API", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
+    layer("AdminAPI", ["APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "Model"]),
+    layer(
+      "Daemon",
+      [
+        "AdminAPI", "APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "LocalDB", "Model",
+        "Reactor", "S3API", "Tables",
+      ]),
+    layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),
+    .executableTarget(name: "grange", dependencies: ["CLI"], swiftSettings: settings),
+
+    // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread.
+    layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
+    tests("BaseTests", ["Base"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,149 @@
+// Dates as S3 and HTTP write them, in UTC, without a locale or a time-zone database.
+
+/// A wall time as a date of the proleptic Gregorian calendar, in UTC.
+package struct CivilTime: Equatable, Sendable {
+  package var year: Int
+  /// 1 to 12.
+  package var month: Int
+  /// 1 to 31.
+  package var day: Int
+  package var hour: Int
+  package var minute: Int
+  package var second: Int
+  package var millisecond: Int
+
+  /// The date at `time`.
+  ///
+  /// The algorithm counts days in eras of 400 years that begin on the first of March, which puts the leap
+  /// day last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+  package init(_ time: WallTime) {
+    let seconds = time.seconds
+    millisecond = Int(time.milliseconds - seconds * 1000)
+    var days = seconds / 86_400
+    var secondOfDay = seconds % 86_400
+    if secondOfDay < 0 {
+      secondOfDay += 86_400
+      days -= 1
+    }
+    hour = Int(secondOfDay / 3600)
+    minute = Int(secondOfDay % 3600 / 60)
+    second = Int(secondOfDay % 60)
+
+    let shifted = days + 719_468
+    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+    let dayOfEra = shifted - era * 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let marchMonth = (5 * dayOfYear + 2) / 153
+    day = Int(dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+    month = Int(marchMonth < 10 ? marchMonth + 3 : marchMonth - 9)
+    year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
+  }
+
+  /// A date from its parts; `nil` when a part is out of range or the month has no such day.
+  package init?(
+    year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0,
+    millisecond: Int = 0
+  ) {
+    guard (0...9999).contains(year), (1...12).contains(month), (0...23).contains(hour),
+      (0...59).contains(minute), (0...59).contains(second), (0...999).contains(millisecond),
+      day >= 1, day <= Self.days(inMonth: month, year: year)
+    else { return nil }
+    self.year = year
+    self.month = month
+    self.day = day
+    self.hour = hour
+    self.minute = minute
+    self.second = second
+    self.millisecond = millisecond
+  }
+
+  /// The wall time of this date.
+  package var wallTime: WallTime {
+    let shiftedYear = month <= 2 ? year - 1 : year
+    let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
+    let yearOfEra = shiftedYear - era * 400
+    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+    let days = era * 146_097 + dayOfEra - 719_468
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second
+    return WallTime(milliseconds: Int64(seconds) * 1000 + Int64(millisecond))
+  }
+
+  /// 0 for Sunday to 6 for Saturday.
+  package var weekday: Int {
+    let days = (wallTime.seconds - Int64(hour * 3600 + minute * 60 + second)) / 86_400
+    return Int(((days + 4) % 7 + 7) % 7)
+  }
+
+  private static func days(inMonth month: Int, year: Int) -> Int {
+    switch month {
+    case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
+    }
+  }
+
+  private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+  private static let months = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+  ]
+
+  /// `2026-11-21T09:22:00.123Z`, as S3 writes dates in XML (ISO 8601).
+  package var iso8601: String {
+    "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))T\(digits(hour, 2)):"
+      + "\(digits(minute, 2)):\(digits(second, 2)).\(digits(millisecond, 3))Z"
+  }
+
+  /// `Sat, 21 Nov 2026 09:22:00 GMT` (RFC 9110, section 5.6.7).
+  package var httpDate: String {
+    "\(Self.weekdays[weekday]), \(digits(day, 2)) \(Self.months[month - 1]) \(digits(year, 4)) "
+      + "\(digits(hour, 2)):\(digits(minute, 2)):\(digits(second, 2)) GMT"
+  }
+
+  /// `20261121T092200Z`, as AWS Signature Version 4 writes dates.
+  package var basic: String { "\(basicDay)T\(digits(hour, 2))\(digits(minute, 2))\(digits(second, 2))Z" }
+
+  /// `20261121`: the day of a Signature Version 4 scope.
+  package var basicDay: String { "\(digits(year, 4))\(digits(month, 2))\(digits(day, 2))" }
+
+  /// Reads `20261121T092200Z`.
+  package init?(basic text: String) {
+    let bytes = Array(text.utf8)
+    guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
+      let year = number(bytes[0..<4]), let month = number(bytes[4..<6]),
+      let day = number(bytes[6..<8]), let hour = number(bytes[9..<11]),
+      let minute = number(bytes[11..<13]), let second = number(bytes[13..<15])
+    else { return nil }
+    self.init(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+  }
+
+  /// Reads an IMF-fixdate, the form that RFC 9110 requires senders to use.
+  package init?(httpDate text: String) {
+    let bytes = Array(text.utf8)
+    guard bytes.count == 29, text.utf8.suffix(4).elementsEqual(" GMT".utf8),
+      bytes[3] == UInt8(ascii: ","), bytes[19] == UInt8(ascii: ":"), bytes[22] == UInt8(ascii: ":"),
+      let month = Self.months.firstIndex(of: String(decoding: bytes[8..<11], as: UTF8.self)),
+      let day = number(bytes[5..<7]), let year = number(bytes[12..<16]),
+      let hour = number(bytes[17..<19]), let minute = number(bytes[20..<22]),
+      let second = number(bytes[23..<25])
+    else { return nil }
+    self.init(
+      year: year, month: month + 1, day: day, hour: hour, minute: minute, second: second)
+  }
+}
+
+private func digits(_ value: Int, _ width: Int) -> String {
+  let text = String(value)
+  return text.utf8.count >= width
+    ? text : String(repeating: "0", count: width - text.utf8.count) + text
+}
+
+private func number(_ bytes: ArraySlice<UInt8>) -> Int? {
+  var value = 0
+  for byte in bytes {
+    guard (48...57).contains(byte) else { return nil }
+    value = value * 10 + Int(byte - 48)
+  }
+  return value
+}

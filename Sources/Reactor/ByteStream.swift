@@ -1,0 +1,42 @@
+// A connection, whatever carries it: a TCP or Unix socket, TLS over one, or a pipe in the simulated world.
+
+package import Base
+
+/// A two-way stream of bytes that one task reads and one task writes at a time.
+///
+/// A stream belongs to the task, and so to the loop, that uses it; it is not Sendable on purpose.
+package protocol ByteStream: AnyObject {
+  /// Reads at least one byte into `buffer` and returns how many; 0 at the peer's end of stream.
+  ///
+  /// - Throws: `StreamError` when the connection failed or `deadline` passed, `CancellationError`.
+  nonisolated(nonsending) func read(
+    into buffer: UnsafeMutableRawBufferPointer, deadline: MonotonicInstant
+  ) async throws -> Int
+
+  /// Writes all of `bytes`.
+  ///
+  /// - Throws: `StreamError` when the connection failed or `deadline` passed, `CancellationError`. How much
+  ///   was written is then unknown: only `close` remains.
+  nonisolated(nonsending) func write(
+    _ bytes: UnsafeRawBufferPointer, deadline: MonotonicInstant
+  ) async throws
+
+  /// Says that nothing more will be written (TCP: FIN; TLS: close_notify), and goes on reading.
+  nonisolated(nonsending) func finishWriting(deadline: MonotonicInstant) async throws
+
+  /// Closes the connection at once. May be called more than once; reads and writes under way fail.
+  func close()
+
+  /// The other side, for logs: `192.0.2.1:50000`, `[2001:db8::1]:50000`, or `unix`.
+  var peerDescription: String { get }
+}
+
+/// Why a stream no longer works.
+package enum StreamError: Error, Equatable, Sendable {
+  /// The deadline passed first.
+  case timedOut
+  /// The connection is closed or broken; `errno` says how, 0 when the peer or we closed it.
+  case disconnected(errno: Int32)
+  /// TLS refused: the reason as OpenSSL words it.
+  case tls(reason: String)
+}
