@@ -70,6 +70,7 @@ let package = Package(
     // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread.
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
     tests("BaseTests", ["Base"]),
+    tests("CodecsTests", ["Base", "Codecs"]),
   ],
   swiftLanguageModes: [.v6]
 )
