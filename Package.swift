@@ -71,6 +71,7 @@ let package = Package(
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
     tests("BaseTests", ["Base"]),
     tests("CodecsTests", ["Base", "Codecs"]),
+    tests("CryptoTests", ["Base", "CShims", "Crypto"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -14,4 +14,23 @@ int cshims_accept(int listener);
 /// pread(2) that answers EAGAIN instead of waiting for the disk (preadv2 with RWF_NOWAIT), so that bytes in
 /// the page cache can be read on an event loop. File systems without it answer EOPNOTSUPP.
 ssize_t cshims_pread_nowait(int file, void *bytes, size_t count, off_t offset);
+
+/// The checks of crc.c.
+typedef enum { CSHIMS_CRC32 = 0, CSHIMS_CRC32C = 1, CSHIMS_CRC64NVME = 2 } cshims_crc_kind;
+
+/// The CRC of a message whose beginning has the CRC `crc` (0 for none) and whose end is `bytes`, in the fastest
+/// way that this CPU has.
+uint64_t cshims_crc(cshims_crc_kind kind, uint64_t crc, const void *bytes, size_t count);
+
+/// The ways to compute a CRC, for the tests that compare them.
+typedef enum {
+  CSHIMS_CRC_PORTABLE = 0,
+  CSHIMS_CRC_INSTRUCTION = 1,
+  CSHIMS_CRC_FOLDING = 2
+} cshims_crc_way;
+
+/// As `cshims_crc`, in a certain way. 0, and nothing done, when this CPU has no such way or the message is
+/// too short for it.
+int cshims_crc_path(cshims_crc_kind kind, cshims_crc_way way, uint64_t *crc, const void *bytes,
+                    size_t count);
 #endif
