@@ -1,0 +1,52 @@
+// XML documents as trees, as small as S3's requests need them.
+
+/// An element with its attributes, children and text.
+package struct XMLElement: Equatable, Sendable {
+  /// The name without its prefix.
+  package var name: String
+  /// The URI that the prefix or the default namespace stands for; empty without one. S3's clients
+  /// disagree on which one to send, so who reads a request looks at names alone.
+  package var namespace: String
+  /// Attributes by name without prefix, in order; namespace declarations are not among them.
+  package var attributes: [XMLAttribute]
+  package var children: [XMLElement]
+  /// All text directly in this element, concatenated, white space included.
+  package var text: String
+
+  package init(
+    name: String, namespace: String = "", attributes: [XMLAttribute] = [],
+    children: [XMLElement] = [], text: String = ""
+  ) {
+    self.name = name
+    self.namespace = namespace
+    self.attributes = attributes
+    self.children = children
+    self.text = text
+  }
+
+  /// The first child called `name`.
+  package func child(_ name: String) -> XMLElement? { children.first { $0.name == name } }
+
+  /// The text of the first child called `name`.
+  package func text(of name: String) -> String? { child(name)?.text }
+
+  /// All children called `name`, in order.
+  package func children(named name: String) -> [XMLElement] { children.filter { $0.name == name } }
+
+  /// The value of the attribute called `name`.
+  package func attribute(_ name: String) -> String? {
+    attributes.first { $0.name == name }?.value
+  }
+}
+
+/// An attribute of an element.
+package struct XMLAttribute: Equatable, Sendable {
+  /// The name without its prefix.
+  package var name: String
+  package var value: String
+
+  package init(_ name: String, _ value: String) {
+    self.name = name
+    self.value = value
+  }
+}
