@@ -72,6 +72,7 @@ let package = Package(
     tests("BaseTests", ["Base"]),
     tests("CodecsTests", ["Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
+    tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
   ],
   swiftLanguageModes: [.v6]
 )

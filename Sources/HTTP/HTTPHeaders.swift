@@ -1,0 +1,221 @@
+// Header fields of a message: an ordered list of names and values.
+//
+// A head is kept as it travels: one array of bytes that holds the field lines (`name: value CR LF`), and
+// an index of where each name and value lies. Parsing copies a head once; sending it is one copy;
+// a `String` is made only of what someone asks for.
+//
+// Invariants:
+//   1. `bytes[fieldsStart...]` is a sequence of whole field lines, fit to be sent, in the order of `fields`.
+//   2. Every name is a token (RFC 9110, section 5.6.2); no value holds CR, LF or NUL, nor begins or ends
+//      with white space.
+
+private import Glibc
+
+/// The header or trailer fields of a message, in order. Names are compared without regard to case.
+package struct HTTPHeaders: Sendable {
+  /// Where a field's name and value lie in `bytes`.
+  struct Field: Sendable {
+    var nameStart: UInt32
+    var nameCount: UInt32
+    var valueStart: UInt32
+    var valueCount: UInt32
+
+    var name: Range<Int> { Int(nameStart)..<Int(nameStart) + Int(nameCount) }
+    var value: Range<Int> { Int(valueStart)..<Int(valueStart) + Int(valueCount) }
+  }
+
+  private(set) var bytes: [UInt8]
+  private(set) var fields: [Field]
+  /// Where the field lines begin: behind the start line in a parsed head.
+  private let fieldsStart: Int
+
+  /// No fields.
+  package init() {
+    bytes = []
+    fields = []
+    fieldsStart = 0
+  }
+
+  /// A parsed head.
+  ///
+  /// - Requires: the invariants of the type; only the parser calls this.
+  init(bytes: [UInt8], fields: [Field], fieldsStart: Int) {
+    self.bytes = bytes
+    self.fields = fields
+    self.fieldsStart = fieldsStart
+  }
+
+  /// The field lines as they are sent.
+  func withFieldLines<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[fieldsStart...])) }
+  }
+
+  // MARK: Reading
+
+  /// The value of the first field with `name`; bytes that are not UTF-8 are replaced by U+FFFD.
+  package subscript(name: String) -> String? {
+    guard let field = first(name) else { return nil }
+    return string(field.value)
+  }
+
+  /// The values of all fields with `name`, in order.
+  package func all(_ name: String) -> [String] {
+    fields.lazy.filter { matches($0, name) }.map { string($0.value) }
+  }
+
+  /// The value of the first field with `name`, byte for byte.
+  package func valueBytes(_ name: String) -> [UInt8]? {
+    first(name).map { Array(bytes[$0.value]) }
+  }
+
+  /// Whether there is a field with `name`.
+  package func contains(_ name: String) -> Bool { first(name) != nil }
+
+  /// Whether a field with `name` lists `token` (compared without regard to case), as `Connection` does.
+  package func lists(_ token: String, in name: String) -> Bool {
+    fields.contains { field in
+      matches(field, name)
+        && bytes[field.value].split(separator: UInt8(ascii: ",")).contains { element in
+          equalsIgnoringCase(trimmed(element), token)
+        }
+    }
+  }
+
+  private func first(_ name: String) -> Field? { fields.first { matches($0, name) } }
+
+  private func string(_ range: Range<Int>) -> String {
+    bytes.withUnsafeBufferPointer {
+      String(decoding: UnsafeBufferPointer(rebasing: $0[range]), as: UTF8.self)
+    }
+  }
+
+  private func matches(_ field: Field, _ name: String) -> Bool {
+    let utf8 = name.utf8
+    guard Int(field.nameCount) == utf8.count else { return false }
+    return bytes.withUnsafeBufferPointer { bytes in
+      var position = Int(field.nameStart)
+      for byte in utf8 {
+        if lowercased(bytes[position]) != lowercased(byte) { return false }
+        position += 1
+      }
+      return true
+    }
+  }
+
+  // MARK: Changing
+
+  /// Adds a field at the end and returns whether it was added.
+  ///
+  /// A name that is no token is not added, so nothing that a client chose can become a line of its own;
+  /// for the same reason CR, LF and NUL in a value become spaces (RFC 9110, section 5.5).
+  @discardableResult
+  package mutating func append(_ name: String, _ value: String) -> Bool {
+    append(name.utf8, value.utf8)
+  }
+
+  /// Adds a field whose value is any bytes, by the same rules.
+  @discardableResult
+  package mutating func append(_ name: String, valueBytes: [UInt8]) -> Bool {
+    append(name.utf8, valueBytes)
+  }
+
+  private mutating func append(_ name: String.UTF8View, _ value: some Sequence<UInt8>) -> Bool {
+    guard !name.isEmpty, name.allSatisfy(isTokenCharacter) else { return false }
+    if bytes.isEmpty { bytes.reserveCapacity(Self.usualBytes) }
+    let nameStart = bytes.count
+    bytes.append(contentsOf: name)
+    let nameEnd = bytes.count
+    bytes.append(UInt8(ascii: ":"))
+    bytes.append(UInt8(ascii: " "))
+    let valueStart = bytes.count
+    bytes.append(contentsOf: value)
+    while bytes.count > valueStart, let last = bytes.last, isPaddingCharacter(last) {
+      bytes.removeLast()
+    }
+    var leading = 0
+    for index in valueStart..<bytes.count {
+      if isPaddingCharacter(bytes[index]) {
+        bytes[index] = UInt8(ascii: " ")
+        if index == valueStart + leading { leading += 1 }
+      }
+    }
+    let valueEnd = bytes.count
+    bytes.append(UInt8(ascii: "\r"))
+    bytes.append(UInt8(ascii: "\n"))
+    guard let end = UInt32(exactly: valueEnd) else {
+      bytes.removeSubrange(nameStart...)
+      return false
+    }
+    let start = UInt32(valueStart + leading)
+    fields.append(
+      Field(
+        nameStart: UInt32(nameStart), nameCount: UInt32(nameEnd - nameStart), valueStart: start,
+        valueCount: end - start))
+    return true
+  }
+
+  /// Replaces all fields with `name` by one at the end.
+  package mutating func set(_ name: String, _ value: String) {
+    remove(name)
+    append(name, value)
+  }
+
+  /// Removes all fields with `name`.
+  package mutating func remove(_ name: String) {
+    guard contains(name) else { return }
+    var kept = HTTPHeaders()
+    for field in fields where !matches(field, name) {
+      kept.append(string(field.name), valueBytes: Array(bytes[field.value]))
+    }
+    self = kept
+  }
+
+  /// Room for the fields of a usual response, so that building one allocates once.
+  private static let usualBytes = 384
+}
+
+/// Fields by position, as pairs of name and value.
+extension HTTPHeaders: RandomAccessCollection {
+  package var startIndex: Int { 0 }
+  package var endIndex: Int { fields.count }
+  package subscript(position: Int) -> (name: String, value: String) {
+    (string(fields[position].name), string(fields[position].value))
+  }
+
+  /// The name at `position` in lower case, and the value byte for byte: what signatures are made of.
+  package func raw(at position: Int) -> (name: String, value: [UInt8]) {
+    let field = fields[position]
+    let name = String(unsafeUninitializedCapacity: Int(field.nameCount)) { buffer in
+      for (index, byte) in bytes[field.name].enumerated() { buffer[index] = lowercased(byte) }
+      return Int(field.nameCount)
+    }
+    return (name, Array(bytes[field.value]))
+  }
+}
+
+extension HTTPHeaders: ExpressibleByDictionaryLiteral {
+  package init(dictionaryLiteral elements: (String, String)...) {
+    self.init()
+    for (name, value) in elements { append(name, value) }
+  }
+}
+
+extension HTTPHeaders: CustomStringConvertible {
+  package var description: String {
+    map { "\($0.name): \($0.value)" }.joined(separator: "\n")
+  }
+}
+
+/// Without white space at either end.
+func trimmed(_ slice: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+  var slice = slice
+  while let byte = slice.first, isWhiteSpace(byte) { slice.removeFirst() }
+  while let byte = slice.last, isWhiteSpace(byte) { slice.removeLast() }
+  return slice
+}
+
+/// Whether `bytes` spell `text`, which is ASCII, in either case.
+func equalsIgnoringCase(_ bytes: some Collection<UInt8>, _ text: String) -> Bool {
+  bytes.count == text.utf8.count
+    && zip(bytes, text.utf8).allSatisfy { lowercased($0) == lowercased($1) }
+}
