@@ -18,11 +18,32 @@ let settings: [SwiftSetting] =
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
   ] + (strict ? [.treatAllWarnings(as: .error)] : [])
 
+/// Set by the scripts and the container: the programs carry the Swift runtime.
+///
+/// They run on a machine without a toolchain then. `swift build --static-swift-stdlib` would do the same but cannot build
+/// tests, and then the server under test would not be the one that users run.
+let carriesRuntime = Context.environment["GRANGE_STATIC"] == "1"
+
+let programLinking: [LinkerSetting] =
+  carriesRuntime
+  ? [
+    .unsafeFlags(["-static-stdlib"]),
+    // Parts of FoundationEssentials that modules compiled against the shared library do not name.
+    .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
+  ] : []
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies, swiftSettings: settings, linkerSettings: programLinking)
+}
+
 func layer(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
   .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
+  -> Target
+{
   .testTarget(
     name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
@@ -65,11 +86,12 @@ let package = Package(
         "Reactor", "S3API", "Tables",
       ]),
     layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),
-    .executableTarget(name: "grange", dependencies: ["CLI"], swiftSettings: settings),
+    program("grange", ["CLI"]),
 
     // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread.
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
     tests("BaseTests", ["Base"]),
+    tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),

@@ -1,0 +1,106 @@
+// Constructs that the language allows and this project does not, each with its reason.
+
+import Testing
+
+@Suite struct ConstructTests {
+  struct Ban {
+    let text: String
+    let reason: String
+    var exceptions: Set<String> = []
+  }
+
+  static let bans = [
+    Ban(
+      text: "Task {", reason: "leaves for the global pool and escapes the simulator: Runtime.spawn",
+      exceptions: []),
+    Ban(text: "Task(priority", reason: "leaves for the global pool: Runtime.spawn"),
+    Ban(text: "Task.detached", reason: "leaves for the global pool: Runtime.spawn"),
+    Ban(text: "Task.sleep", reason: "real time in code that a test cannot speed up: Runtime.sleep"),
+    Ban(text: "try!", reason: "a trap: throw, or say why with a value"),
+    Ban(text: "print(", reason: "goes around the log", exceptions: ConstructTests.printers),
+  ]
+
+  /// Folders that own their standard output.
+  static let printers: Set<String> = ["Sources/CLI/", "Sources/grange/", "Sources/grange-bench/"]
+
+  @Test func noBannedConstructIsUsed() throws {
+    var offences: [String] = []
+    for file in try Repository.swiftFiles() where file.isProduct {
+      for ban in Self.bans where !ban.exceptions.contains(where: { file.path.hasPrefix($0) }) {
+        for (index, line) in file.source.codeLines.enumerated() where contains(line, ban.text) {
+          offences.append("\(file.path):\(index + 1): `\(ban.text)`: \(ban.reason)")
+        }
+      }
+    }
+    expectNone(offences)
+  }
+
+  /// Unit tests take virtual time and spawn through the runtime as well.
+  @Test func testsDoNotSleepNorDetach() throws {
+    var offences: [String] = []
+    for file in try Repository.swiftFiles() where !file.isProduct {
+      for text in ["Task.sleep", "Task.detached", "usleep(", "nanosleep("] {
+        for (index, line) in file.source.codeLines.enumerated() where contains(line, text) {
+          offences.append("\(file.path):\(index + 1): `\(text)`")
+        }
+      }
+    }
+    expectNone(offences)
+  }
+
+  /// What the compiler no longer checks is argued for where it stands.
+  @Test func uncheckedPromisesSayWhyTheyAreSafe() throws {
+    var offences: [String] = []
+    for file in try Repository.swiftFiles() {
+      for (index, line) in file.source.codeLines.enumerated() {
+        let unchecked = line.contains("@unchecked Sendable") || line.contains("nonisolated(unsafe)")
+        if unchecked && !isArgued(file.source, line: index) {
+          offences.append("\(file.path):\(index + 1): no `// Safe because ...` beside it")
+        }
+      }
+    }
+    expectNone(offences)
+  }
+
+  @Test func nothingIsLeftForLater() throws {
+    var offences: [String] = []
+    for file in try Repository.swiftFiles() where file.target != "TidyTests" {
+      for (index, _) in file.source.lines.enumerated() {
+        let comment = file.source.comment(onLine: index)
+        for word in ["TODO", "FIXME", "XXX", "HACK"] where comment.contains(word) {
+          offences.append("\(file.path):\(index + 1): \(word)")
+        }
+      }
+    }
+    expectNone(offences)
+  }
+
+  /// Whether `text` occurs as a whole word: `myTask {` or `reprint(` is something else.
+  private func contains(_ line: String, _ text: String) -> Bool {
+    var rest = line[...]
+    while let match = rest.firstRange(of: text) {
+      let before =
+        match.lowerBound == line.startIndex
+        ? " " : line[line.index(before: match.lowerBound)]
+      if !(before.isLetter || before.isNumber || before == "_" || before == ".") { return true }
+      rest = rest[match.upperBound...]
+    }
+    return false
+  }
+
+  /// The reason may stand on the line itself, just below it, or in the comment block above.
+  private func isArgued(_ source: SwiftSource, line: Int) -> Bool {
+    for near in line...(line + 2) where source.comment(onLine: near).contains("Safe because") {
+      return true
+    }
+    var index = line
+    while index > 0, line - index < 20 {
+      index -= 1
+      if source.comment(onLine: index).contains("Safe because") { return true }
+      let isComment = source.lines[index].drop { $0 == " " }.hasPrefix("//")
+      let isDeclaration = index == line - 1 || source.codeLines[index].contains("@")
+      if !isComment && !isDeclaration { return false }
+    }
+    return false
+  }
+}
