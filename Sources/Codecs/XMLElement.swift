@@ -4,8 +4,9 @@
 package struct XMLElement: Equatable, Sendable {
   /// The name without its prefix.
   package var name: String
-  /// The URI that the prefix or the default namespace stands for; empty without one. S3's clients
-  /// disagree on which one to send, so who reads a request looks at names alone.
+  /// The URI that the prefix or the default namespace stands for; empty without one.
+  ///
+  /// S3's clients disagree on which one to send, so who reads a request looks at names alone.
   package var namespace: String
   /// Attributes by name without prefix, in order; namespace declarations are not among them.
   package var attributes: [XMLAttribute]

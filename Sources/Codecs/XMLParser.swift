@@ -18,8 +18,8 @@ package enum XMLError: Error, Equatable, Sendable {
 
 /// Bounds on a document.
 package struct XMLLimits: Sendable {
-  /// Bytes. 8 MiB holds the largest request there is: 1,000 keys of 1,024 bytes to delete, every byte
-  /// of them escaped.
+  /// Bytes: 8 MiB holds the largest request there is, which deletes 1,000 keys of 1,024 bytes, every
+  /// byte of them escaped.
   package var bytesMax: Int
   /// Levels of elements: S3's deepest request has 7.
   package var depthMax: Int
@@ -63,7 +63,7 @@ package enum XMLParser {
     return root
   }
 
-  /// Expat joins namespace and name with it. No name can hold it, so the last one is the joint.
+  /// Expat joins namespace and name with it; no name can hold it, so the last one is the joint.
   fileprivate static let separator: CChar = 0x0A
 
   private static func setHandlers(of parser: XML_Parser) {
