@@ -66,7 +66,7 @@ let package = Package(
     layer("Base", ["CShims"]),
     layer("Crypto", ["Base", "COpenSSL", "CShims"]),
     layer("Codecs", ["Base", "CExpat"]),
-    layer("Reactor", ["Base", "CLinux", "COpenSSL"]),
+    layer("Reactor", ["Base", "CLinux", "COpenSSL", "CShims"]),
     layer("HTTP", ["Base", "Codecs", "Reactor"]),
 
     // Storage.
@@ -95,6 +95,7 @@ let package = Package(
     tests("CodecsTests", ["Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
+    tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -8,10 +8,17 @@ package import Base
 package protocol ByteStream: AnyObject {
   /// Reads at least one byte into `buffer` and returns how many; 0 at the peer's end of stream.
   ///
+  /// Bytes that are there already win over a deadline that has passed.
+  ///
   /// - Throws: `StreamError` when the connection failed or `deadline` passed, `CancellationError`.
   nonisolated(nonsending) func read(
     into buffer: UnsafeMutableRawBufferPointer, deadline: MonotonicInstant
   ) async throws -> Int
+
+  /// Waits until `read` has something to return: bytes, the end, or a failure. May return early.
+  ///
+  /// A connection that waits for its next request waits here, so that it needs no buffer meanwhile.
+  nonisolated(nonsending) func waitUntilReadable(deadline: MonotonicInstant) async throws
 
   /// Writes all of `bytes`.
   ///
