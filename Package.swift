@@ -91,6 +91,7 @@ let package = Package(
     // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread.
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
     tests("BaseTests", ["Base"]),
+    tests("LocalDBTests", ["Base", "CSQLite", "LocalDB"]),
     tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),

@@ -1,0 +1,258 @@
+// One SQLite connection with its prepared statements.
+//
+// Statements are prepared once for each tree and kind. A statement in use is taken out of the cache, so that
+// a scan whose body reads the same tree again gets one of its own.
+//
+// Invariants:
+//   1. One thread uses a connection at a time (it is opened with NOMUTEX).
+//   2. A statement in the cache is reset: it holds no snapshot open.
+
+private import CSQLite
+
+/// A connection to the database file.
+// Safe because a connection is used either by the writer alone, or by the one thread that took it
+// from the pool of readers, and both hand it over under a lock.
+final class Connection: @unchecked Sendable {
+  /// The statements that the cache holds for each tree.
+  enum Kind: Int, CaseIterable {
+    case get, put, delete
+    case forward, forwardBounded, backward, backwardBounded
+  }
+
+  private let path: String
+  let handle: OpaquePointer
+  private var statements: [OpaquePointer?] = []
+  /// Statements without parameters, by their text: `BEGIN`, `COMMIT`, savepoints.
+  private var controls: [String: OpaquePointer] = [:]
+
+  /// How long SQLite itself waits for a lock.
+  ///
+  /// Only a program that is not ours can hold one that long.
+  private static let busyTimeoutMilliseconds: Int32 = 5000
+  /// How often that wait is repeated before it is an error, so that a `sqlite3` shell left open in
+  /// a transaction shows after a minute instead of hanging the node without a word.
+  private static let busyAttemptsMax = 12
+
+  /// Opens the existing or, with `creating`, a new file at `path`.
+  init(path: String, creating: Bool, cacheBytes: Int) throws {
+    self.path = path
+    var handle: OpaquePointer?
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (creating ? SQLITE_OPEN_CREATE : 0)
+    let result = sqlite3_open_v2(path, &handle, flags, nil)
+    guard let handle, result == SQLITE_OK else {
+      sqlite3_close_v2(handle)
+      throw LocalDBError.failure(path: path, detail: String(cString: sqlite3_errstr(result)))
+    }
+    self.handle = handle
+    sqlite3_extended_result_codes(handle, 1)
+    sqlite3_busy_timeout(handle, Self.busyTimeoutMilliseconds)
+    // Only the writer checkpoints, when it chooses to; no trigger or view of a manipulated file
+    // runs; a bad cell is found when its page is read.
+    for pragma in [
+      "cache_size=-\(max(64, cacheBytes >> 10))", "wal_autocheckpoint=0", "temp_store=MEMORY",
+      "mmap_size=0", "trusted_schema=OFF", "cell_size_check=ON", "secure_delete=OFF",
+    ] {
+      try execute("PRAGMA \(pragma)")
+    }
+  }
+
+  deinit { close() }
+
+  private var isClosed = false
+
+  func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    for statement in statements { sqlite3_finalize(statement) }
+    for statement in controls.values { sqlite3_finalize(statement) }
+    statements = []
+    controls = [:]
+    sqlite3_close_v2(handle)
+  }
+
+  // MARK: Statements
+
+  /// Runs SQL without results.
+  func execute(_ sql: String) throws {
+    var result = sqlite3_exec(handle, sql, nil, nil, nil)
+    var attempts = 1
+    while result & 0xFF == SQLITE_BUSY && attempts < Self.busyAttemptsMax {
+      result = sqlite3_exec(handle, sql, nil, nil, nil)
+      attempts += 1
+    }
+    guard result == SQLITE_OK else { throw error(result) }
+  }
+
+  /// The first column of the rows that `sql` gives, as text.
+  func texts(_ sql: String) throws -> [String] {
+    let statement = try prepare(sql)
+    defer { sqlite3_finalize(statement) }
+    var rows: [String] = []
+    while try step(statement) {
+      rows.append(sqlite3_column_text(statement, 0).map { String(cString: $0) } ?? "")
+    }
+    return rows
+  }
+
+  /// A number that a PRAGMA gives.
+  func integer(_ sql: String) throws -> Int {
+    try texts(sql).first.flatMap { Int($0) } ?? 0
+  }
+
+  private func prepare(_ sql: String) throws -> OpaquePointer {
+    var statement: OpaquePointer?
+    let result = sqlite3_prepare_v3(
+      handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+    guard result == SQLITE_OK, let statement else { throw error(result) }
+    return statement
+  }
+
+  func take(_ kind: Kind, _ tree: Tree) throws -> OpaquePointer {
+    let slot = tree.index * Kind.allCases.count + kind.rawValue
+    if slot < statements.count, let statement = statements[slot] {
+      statements[slot] = nil
+      return statement
+    }
+    return try prepare(Self.sql(kind, tree.table))
+  }
+
+  func giveBack(_ statement: OpaquePointer, _ kind: Kind, _ tree: Tree) {
+    sqlite3_reset(statement)
+    let slot = tree.index * Kind.allCases.count + kind.rawValue
+    while statements.count <= slot { statements.append(nil) }
+    if statements[slot] == nil { statements[slot] = statement } else { sqlite3_finalize(statement) }
+  }
+
+  private static func sql(_ kind: Kind, _ table: String) -> String {
+    switch kind {
+    case .get: "SELECT value FROM \(table) WHERE key = ?1"
+    case .put:
+      "INSERT INTO \(table)(key, value) VALUES (?1, ?2) "
+        + "ON CONFLICT(key) DO UPDATE SET value = excluded.value"
+    case .delete: "DELETE FROM \(table) WHERE key = ?1"
+    case .forward: "SELECT key, value FROM \(table) WHERE key >= ?1 ORDER BY key"
+    case .forwardBounded:
+      "SELECT key, value FROM \(table) WHERE key >= ?1 AND key < ?2 ORDER BY key"
+    case .backward: "SELECT key, value FROM \(table) WHERE key >= ?1 ORDER BY key DESC"
+    case .backwardBounded:
+      "SELECT key, value FROM \(table) WHERE key >= ?1 AND key < ?2 ORDER BY key DESC"
+    }
+  }
+
+  /// Binds bytes that stay where they are until the statement is reset.
+  func bind(_ statement: OpaquePointer, _ index: Int32, _ bytes: UnsafeRawBufferPointer) throws {
+    // A null pointer would bind NULL instead of no bytes.
+    let result =
+      bytes.isEmpty
+      ? sqlite3_bind_zeroblob(statement, index, 0)
+      : csqlite_bind_blob_static(statement, index, bytes.baseAddress, Int32(clamping: bytes.count))
+    guard result == SQLITE_OK else { throw error(result) }
+  }
+
+  /// Whether there is a row.
+  ///
+  /// Waits again when another program holds a lock.
+  func step(_ statement: OpaquePointer) throws -> Bool {
+    var attempts = 1
+    while true {
+      let result = sqlite3_step(statement)
+      switch result & 0xFF {
+      case SQLITE_ROW: return true
+      case SQLITE_DONE: return false
+      case SQLITE_BUSY where attempts < Self.busyAttemptsMax:
+        attempts += 1
+        sqlite3_reset(statement)
+      default: throw error(result)
+      }
+    }
+  }
+
+  /// The bytes of a column, valid until the statement moves.
+  func column(_ statement: OpaquePointer, _ index: Int32) -> UnsafeRawBufferPointer {
+    let pointer = sqlite3_column_blob(statement, index)
+    return UnsafeRawBufferPointer(
+      start: pointer, count: Int(sqlite3_column_bytes(statement, index)))
+  }
+
+  // MARK: Transactions
+
+  /// Begins a transaction whose snapshot is taken at the first read.
+  func beginReading() throws { try run("BEGIN") }
+
+  /// Begins the only writing transaction.
+  func beginWriting() throws { try run("BEGIN IMMEDIATE") }
+
+  /// Commits; a writing transaction is then as durable as `synchronous` says.
+  func commitTransaction() throws { try run("COMMIT") }
+
+  /// Ends a transaction without effect, if there is one.
+  func rollBack() {
+    if isInTransaction { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
+  }
+
+  /// False outside of a transaction, and after SQLite has rolled one back by itself (disk full, I/O).
+  var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+  /// Runs a statement without parameters, kept prepared.
+  func run(_ sql: String) throws {
+    let statement = try controls[sql] ?? prepare(sql)
+    controls[sql] = statement
+    defer { sqlite3_reset(statement) }
+    _ = try step(statement)
+  }
+
+  /// What SQLite's `result` means here.
+  func error(_ result: Int32) -> LocalDBError {
+    let message = String(cString: sqlite3_errmsg(handle))
+    let detail = "\(message) (SQLite \(result), errno \(sqlite3_system_errno(handle)))"
+    switch result & 0xFF {
+    case SQLITE_FULL: return .diskFull(path: path)
+    case SQLITE_CORRUPT, SQLITE_NOTADB: return .corrupt(path: path, detail: detail)
+    case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL:
+      return .failure(path: path, detail: "another program holds a lock on it: \(detail)")
+    default: return .failure(path: path, detail: detail)
+    }
+  }
+
+  // MARK: Checkpoints
+
+  /// How many pages the log held after the last commit; counted from `countLogPages()` on.
+  private(set) var logPages = 0
+
+  /// Begins to count the pages of the log.
+  ///
+  /// SQLite's own checkpoints stay off.
+  func countLogPages() {
+    sqlite3_wal_hook(
+      handle,
+      { context, _, _, pages in
+        guard let context else { return SQLITE_OK }
+        Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue().logPages = Int(pages)
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  /// How a checkpoint treats readers of an older snapshot.
+  enum CheckpointMode {
+    /// Copies what no reader needs from the log, and waits for nobody.
+    case passive
+    /// Waits for readers a while, so that the log can start from its beginning.
+    case restart
+    /// As `restart`, and cuts the log file.
+    case truncate
+  }
+
+  /// Copies the log into the database file.
+  ///
+  /// A reader in the way is not an error.
+  func checkpoint(_ mode: CheckpointMode) throws {
+    let number =
+      switch mode {
+      case .passive: SQLITE_CHECKPOINT_PASSIVE
+      case .restart: SQLITE_CHECKPOINT_RESTART
+      case .truncate: SQLITE_CHECKPOINT_TRUNCATE
+      }
+    let result = sqlite3_wal_checkpoint_v2(handle, nil, number, nil, nil)
+    guard result == SQLITE_OK || result & 0xFF == SQLITE_BUSY else { throw error(result) }
+  }
+}

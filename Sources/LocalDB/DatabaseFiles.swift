@@ -1,0 +1,96 @@
+// The files around the database: the folder, its lock, and making names durable.
+
+private import Glibc
+
+/// Holds a metadata folder for this process.
+///
+/// The kernel lets go when the process ends, however it ends.
+final class FolderLock: Sendable {
+  private let descriptor: Int32
+
+  /// Locks the folder.
+  ///
+  /// - Throws: `LocalDBError.inUse` when another open database, in this process or another, has it.
+  init(folder: String) throws {
+    let path = folder + "/lock"
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw LocalDBError.failure(path: path, detail: errorText(errno)) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      var text = [UInt8](repeating: 0, count: 20)
+      let count = pread(descriptor, &text, text.count, 0)
+      close(descriptor)
+      let digits = String(decoding: text.prefix(max(0, count)), as: UTF8.self)
+      throw LocalDBError.inUse(path: folder, pid: Int(digits.prefix { $0.isNumber }) ?? 0)
+    }
+    let pid = Array("\(getpid())\n".utf8)
+    // The number only helps people: failing to write it is no reason not to start.
+    if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, pid, pid.count, 0) }
+  }
+
+  deinit { close(descriptor) }
+}
+
+/// Makes `folder`, and those above it that are missing, for this user alone.
+func makeFolder(_ folder: String) throws {
+  if mkdir(folder, 0o700) == 0 {
+    return try syncFolder(parent(of: folder))
+  }
+  switch errno {
+  case EEXIST: return
+  case ENOENT where parent(of: folder) != folder:
+    try makeFolder(parent(of: folder))
+    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { break }
+    return try syncFolder(parent(of: folder))
+  default: break
+  }
+  throw LocalDBError.failure(path: folder, detail: errorText(errno))
+}
+
+/// Makes the names in `folder` durable.
+func syncFolder(_ folder: String) throws {
+  let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw LocalDBError.failure(path: folder, detail: errorText(errno)) }
+  defer { close(descriptor) }
+  guard fsync(descriptor) == 0 else {
+    throw LocalDBError.failure(path: folder, detail: errorText(errno))
+  }
+}
+
+/// The length of the file at `path`; `nil` when there is none.
+func fileBytes(_ path: String) -> Int? {
+  var status = stat()
+  return stat(path, &status) == 0 ? Int(status.st_size) : nil
+}
+
+/// The first `count` bytes of the file at `path`, or fewer.
+func firstBytes(_ path: String, _ count: Int) -> [UInt8] {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return [] }
+  defer { close(descriptor) }
+  var bytes = [UInt8](repeating: 0, count: count)
+  let got = pread(descriptor, &bytes, count, 0)
+  return Array(bytes.prefix(max(0, got)))
+}
+
+/// Makes the bytes of the file at `path` durable, and gives it the name `name` in the same folder.
+func publishFile(_ path: String, as name: String) throws {
+  let descriptor = open(path, O_RDWR | O_CLOEXEC)
+  guard descriptor >= 0 else { throw LocalDBError.failure(path: path, detail: errorText(errno)) }
+  defer { close(descriptor) }
+  guard fsync(descriptor) == 0, rename(path, name) == 0 else {
+    throw LocalDBError.failure(path: path, detail: errorText(errno))
+  }
+  try syncFolder(parent(of: name))
+}
+
+/// Removes the file at `path`, if there is one.
+func removeFile(_ path: String) { unlink(path) }
+
+private func parent(of path: String) -> String {
+  guard let slash = path.lastIndex(of: "/") else { return "." }
+  return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
+private func errorText(_ number: Int32) -> String {
+  strerror(number).map { String(cString: $0) } ?? "errno \(number)"
+}

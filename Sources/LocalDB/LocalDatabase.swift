@@ -1,0 +1,219 @@
+// Ordered trees and transactions over one SQLite database: all metadata of a node.
+//
+// Reads run on the calling thread, on a connection of their own, and see one snapshot. Writes go to one
+// writer, which commits whatever waits as one transaction. SQLite stays behind this target: above it there
+// are trees of byte strings. The format is docs/formats/metadata-database.md.
+//
+// Invariants:
+//   1. `write` returns after the changes are as durable as `fsync` says, never before.
+//   2. One process has a folder open.
+//   3. A damaged or newer database is refused, and left as it is.
+//
+// Limits: a tree's keys are at most 8 KiB and its values 16 MiB.
+
+package import Base
+private import Synchronization
+
+/// The tag of `Incarnation`.
+package enum IncarnationTag: Sendable {}
+
+/// Names one life of a metadata database: new when it is created, or may have lost commits.
+package typealias Incarnation = Identifier16<IncarnationTag>
+
+/// A node's metadata database, open.
+package final class LocalDatabase: Sendable {
+  /// How to open a database.
+  package struct Options: Sendable {
+    /// Who executes writes.
+    package enum Writing: Sendable {
+      /// A thread of its own, which commits what has gathered as one transaction.
+      case thread
+      /// The caller, one transaction a write: for tests and simulations.
+      case inline
+    }
+
+    /// The metadata folder; it is made if missing.
+    package var path: String
+    /// Whether a commit waits for stable storage.
+    ///
+    /// Without it a power cut loses the last commits.
+    package var fsync = true
+    /// Memory for pages, all connections together.
+    package var cacheBytes = 16 << 20
+    /// Who executes writes.
+    package var writing = Writing.thread
+    /// How many reader connections are kept while idle: the number of threads that read at a time.
+    package var readersMax = 4
+    package var logger = Logger.disabled
+
+    /// Everything at its default.
+    package init(path: String) { self.path = path }
+  }
+
+  /// This life of the database.
+  package let incarnation: Incarnation
+  /// Whether there was no database in the folder before.
+  package let wasCreated: Bool
+
+  private let options: Options
+  private let file: String
+  private let committer: Committer
+  private let writer: any Writer
+  private let readers: ReaderPool
+  private let lock: Mutex<FolderLock?>
+  private let trees = Mutex<[String: Tree]>([:])
+  private let isClosed = Mutex(false)
+
+  /// Opens the database in `options.path`, and creates it when there is none.
+  ///
+  /// - Throws: `LocalDBError`: `.inUse`, `.newerDatabase`, `.corrupt`, `.diskFull`, `.failure`.
+  package static func open(_ options: Options, random: any RandomSource) throws -> LocalDatabase {
+    try LocalDatabase(options, random: random)
+  }
+
+  private init(_ options: Options, random: any RandomSource) throws {
+    self.options = options
+    try makeFolder(options.path)
+    lock = Mutex(try FolderLock(folder: options.path))
+    file = DatabaseOpening.file(in: options.path)
+    let opening = DatabaseOpening(options: options, file: file, random: random)
+    let opened = try opening.open()
+    incarnation = opened.incarnation
+    wasCreated = opened.wasCreated
+    committer = Committer(
+      opened.writer, path: file, commitNumber: opened.commitNumber, logger: options.logger)
+    switch options.writing {
+    case .thread: writer = try WriterThread(committer)
+    case .inline: writer = InlineWriter(committer)
+    }
+    readers = ReaderPool(
+      path: file, cacheBytes: opening.readerCacheBytes, idleMax: options.readersMax)
+  }
+
+  deinit { close() }
+
+  /// The number of transactions so far that changed something; it never goes back within one incarnation.
+  package var commitNumber: UInt64 { committer.commitNumber.load(ordering: .acquiring) }
+
+  /// The tree called `name`, made when there is none.
+  ///
+  /// Holds the thread; for start-up.
+  ///
+  /// - Parameter name: 1 to 64 characters of `a-z`, `0-9`, `_`.
+  package func tree(_ name: String) throws -> Tree {
+    precondition(Tree.isValid(name: name), "a tree is called by 1 to 64 of a-z, 0-9, _")
+    if let known = trees.withLock({ $0[name] }) { return known }
+    try writer.administer { connection in
+      try connection.execute(
+        "CREATE TABLE IF NOT EXISTS tree_\(name) (key BLOB PRIMARY KEY, value BLOB NOT NULL) "
+          + "WITHOUT ROWID")
+    }
+    return trees.withLock { trees in
+      if let known = trees[name] { return known }
+      let tree = Tree(index: trees.count + 1, name: name)
+      trees[name] = tree
+      return tree
+    }
+  }
+
+  // MARK: Reading
+
+  /// Runs `body` on one snapshot, on the calling thread.
+  package func read<Result>(_ body: (ReadTransaction) throws -> Result) throws -> Result {
+    let connection = try readers.take()
+    defer { readers.giveBack(connection) }
+    try connection.beginReading()
+    defer { connection.rollBack() }
+    return try body(ReadTransaction(connection))
+  }
+
+  /// The value at `key`, or `nil`: a snapshot of one read, cheaper than `read`.
+  package func get(_ tree: Tree, _ key: [UInt8]) throws -> [UInt8]? {
+    try get(tree, key) { [UInt8]($0) }
+  }
+
+  /// What `body` makes of the value at `key`, or `nil`: a snapshot of one read, cheaper than `read`.
+  package func get<Result>(
+    _ tree: Tree, _ key: [UInt8], body: (UnsafeRawBufferPointer) throws -> Result
+  ) throws -> Result? {
+    let connection = try readers.take()
+    defer { readers.giveBack(connection) }
+    return try ReadTransaction(connection).get(tree, key, body: body)
+  }
+
+  /// `ReadTransaction.scan` on a snapshot of its own, cheaper than `read`.
+  package func scan(
+    _ tree: Tree, from: [UInt8] = [], to: [UInt8]? = nil, limit: Int = .max, reversed: Bool = false,
+    body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Bool
+  ) throws {
+    let connection = try readers.take()
+    defer { readers.giveBack(connection) }
+    try ReadTransaction(connection)
+      .scan(tree, from: from, to: to, limit: limit, reversed: reversed, body: body)
+  }
+
+  // MARK: Writing
+
+  /// Runs `body` in a transaction, and returns when its changes are durable.
+  ///
+  /// What `body` throws is thrown here, and its changes are undone. `body` runs once, on the writer's thread,
+  /// and sees the changes of every write before it. It must not wait for anything. Not cancellable.
+  ///
+  /// - Throws: What `body` throws, or a `LocalDBError`; after `.failure` the changes may or may not be found
+  ///   when the database is opened again.
+  package nonisolated(nonsending) func write<Value: Sendable>(
+    _ body: @escaping @Sendable (WriteTransaction) throws -> Value
+  ) async throws -> Value {
+    try await withUnsafeThrowingContinuation { continuation in
+      writer.submit(SuspendedWrite(body, continuation))
+    }
+  }
+
+  /// As `write`, and holds the thread: for start-up and tests.
+  package func writeBlocking<Value>(
+    _ body: @escaping (WriteTransaction) throws -> Value
+  ) throws -> Value {
+    try writer.perform(body)
+  }
+
+  // MARK: Upkeep
+
+  /// Copies the log into the database file and cuts it.
+  ///
+  /// Holds the thread until then.
+  package func checkpoint() throws {
+    try writer.administer { try $0.checkpoint(.truncate) }
+  }
+
+  /// Reads the whole database and returns what is wrong with it; empty when nothing is.
+  ///
+  /// Holds the thread, for minutes on a large database.
+  package func integrityFaults() throws -> [String] {
+    let connection = try Connection(path: file, creating: false, cacheBytes: 1 << 20)
+    defer { connection.close() }
+    return try connection.texts("PRAGMA integrity_check(100)").filter { $0 != "ok" }
+  }
+
+  /// Finishes the writes that wait and closes the database.
+  ///
+  /// Holds the thread. Reads and writes after it throw `LocalDBError.closed`.
+  package func close() {
+    let isFirst = isClosed.withLock { isClosed in
+      defer { isClosed = true }
+      return !isClosed
+    }
+    guard isFirst else { return }
+    readers.close()
+    if !options.fsync {
+      do {
+        try writer.administer { try $0.markSynced() }
+      } catch {
+        options.logger.warning(
+          "The metadata database could not be marked as whole: it will have a new incarnation.",
+          [("error", "\(error)")])
+      }
+    }
+    writer.close()
+    lock.withLock { $0 = nil }
+  }
+}

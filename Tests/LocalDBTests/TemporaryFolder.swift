@@ -1,0 +1,42 @@
+import Base
+import Glibc
+import LocalDB
+
+/// A folder of one test, removed with what it holds when the value goes away.
+final class TemporaryFolder: Sendable {
+  let path: String
+
+  init() {
+    path = "/tmp/grange-test-" + Identifier16<Never>(random: SystemRandom.shared).hex
+    mkdir(path, 0o700)
+  }
+
+  deinit {
+    Self.remove(path)
+  }
+
+  private static func remove(_ path: String) {
+    if let folder = opendir(path) {
+      while let entry = readdir(folder) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name != "." && name != ".." { remove(path + "/" + name) }
+      }
+      closedir(folder)
+      rmdir(path)
+    } else {
+      unlink(path)
+    }
+  }
+
+  /// Opens the database in this folder.
+  func open(
+    _ writing: LocalDatabase.Options.Writing = .thread, fsync: Bool = true
+  ) throws -> LocalDatabase {
+    var options = LocalDatabase.Options(path: path + "/meta")
+    options.writing = writing
+    options.fsync = fsync
+    return try LocalDatabase.open(options, random: SystemRandom.shared)
+  }
+}
