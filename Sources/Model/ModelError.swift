@@ -1,0 +1,54 @@
+// Why an operation on buckets, keys, objects or uploads was not done.
+
+/// An outcome that an interface tells its client about in the client's words.
+package enum ModelError: Error, Equatable, Sendable {
+  // Buckets and access keys.
+  case noSuchBucket
+  /// The name is taken by another bucket.
+  case bucketAlreadyExists
+  /// The name is taken by a bucket that the caller owns already.
+  case bucketAlreadyOwnedByYou
+  case bucketNotEmpty
+  /// The bucket is being deleted or its settings are changing: the same request may succeed in a moment.
+  case bucketBusy
+  /// The name breaks S3's rules for bucket names; `reason` says which.
+  case invalidBucketName(reason: String)
+  /// The last name of a bucket cannot be taken away.
+  case lastAlias
+  case noSuchAccessKey
+  case accessKeyAlreadyExists
+  /// An access key or secret has a length or a character that is not accepted; `reason` says which.
+  case invalidAccessKey(reason: String)
+
+  // Objects.
+  case noSuchKey
+  /// The key has no byte, or is not UTF-8.
+  case invalidKey
+  case keyTooLong
+  /// A range lies outside of the object.
+  case invalidRange
+
+  // Multipart uploads.
+  case noSuchUpload
+  /// A part number is outside of 1 to 10,000.
+  case invalidPartNumber
+  /// A part named in a completion was not uploaded, or has another ETag.
+  case invalidPart(number: Int)
+  case invalidPartOrder
+  /// A part other than the last is smaller than 5 MiB.
+  case entityTooSmall(number: Int, sizeBytes: UInt64)
+  /// The object would be larger than Grange stores.
+  case entityTooLarge
+
+  // The node and the cluster.
+  /// Writes are refused for lack of space; `reason` is for the operator.
+  case storageFull(reason: String)
+  /// Too few replicas answered. A write may still take effect.
+  case quorumUnavailable(reason: String)
+  /// The write was undone because it did not finish in time.
+  case writeRefused
+  /// A replica's clock and this node's differ by more than the allowed 15 minutes.
+  case clockTooFar
+  /// What is stored cannot be read; `reason` names it.
+  case corrupt(reason: String)
+}
