@@ -29,6 +29,11 @@ package struct JSONError: Error, Equatable, Sendable {
   package var reason: Reason
   /// The offset in bytes.
   package var offset: Int
+
+  package init(reason: Reason, offset: Int) {
+    self.reason = reason
+    self.offset = offset
+  }
 }
 
 extension JSONError: CustomStringConvertible {

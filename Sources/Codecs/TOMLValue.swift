@@ -41,6 +41,11 @@ package struct TOMLTable: Equatable, Sendable {
     package var key: String
     package var value: TOMLValue
 
+    package init(key: String, value: TOMLValue) {
+      self.key = key
+      self.value = value
+    }
+
     package static func == (left: Self, right: Self) -> Bool {
       sameBytes(left.key, right.key) && left.value == right.value
     }
@@ -62,6 +67,12 @@ package struct TOMLDateTime: Equatable, Sendable {
     package var year: Int
     package var month: Int
     package var day: Int
+
+    package init(year: Int, month: Int, day: Int) {
+      self.year = year
+      self.month = month
+      self.day = day
+    }
   }
 
   package struct Time: Equatable, Sendable {
@@ -71,12 +82,25 @@ package struct TOMLDateTime: Equatable, Sendable {
     package var second: Int
     /// Digits beyond the ninth are dropped.
     package var nanosecond: Int
+
+    package init(hour: Int, minute: Int, second: Int, nanosecond: Int) {
+      self.hour = hour
+      self.minute = minute
+      self.second = second
+      self.nanosecond = nanosecond
+    }
   }
 
   package var day: Day?
   package var time: Time?
   /// Minutes east of UTC; `nil` for a local date or time.
   package var offsetMinutes: Int?
+
+  package init(day: Day? = nil, time: Time? = nil, offsetMinutes: Int? = nil) {
+    self.day = day
+    self.time = time
+    self.offsetMinutes = offsetMinutes
+  }
 }
 
 /// Why a text is no TOML document, and where.
@@ -87,6 +111,12 @@ package struct TOMLError: Error, Equatable, Sendable, CustomStringConvertible {
   package var column: Int
   /// What is wrong, in words for who wrote the file.
   package var message: String
+
+  package init(line: Int, column: Int, message: String) {
+    self.line = line
+    self.column = column
+    self.message = message
+  }
 
   package var description: String { "line \(line), column \(column): \(message)" }
 }

@@ -1,0 +1,57 @@
+import Base
+import Testing
+
+@Suite struct CivilTimeTests {
+  private let example = WallTime(milliseconds: 1_795_252_920_123)
+
+  @Test func writesTheFormsOfHTTPAndS3() {
+    let time = CivilTime(example)
+    #expect(time.iso8601 == "2026-11-21T09:22:00.123Z")
+    #expect(time.httpDate == "Sat, 21 Nov 2026 09:22:00 GMT")
+    #expect(time.basic == "20261121T092200Z")
+    #expect(time.basicDay == "20261121")
+  }
+
+  @Test func readsWhatItWrites() {
+    #expect(CivilTime(basic: "20261121T092200Z")?.wallTime.seconds == example.seconds)
+    #expect(
+      CivilTime(httpDate: "Sat, 21 Nov 2026 09:22:00 GMT")?.wallTime.seconds == example.seconds)
+  }
+
+  @Test(arguments: [
+    "", "20261121T092200", "20261321T092200Z", "20260229T000000Z", "20261121 092200Z",
+    "2026112éT09220Z", "20261121T240000Z",
+  ])
+  func refusesOtherBasicDates(text: String) {
+    #expect(CivilTime(basic: text) == nil)
+  }
+
+  @Test func knowsTheDaysAroundItsBorders() {
+    #expect(CivilTime(WallTime(milliseconds: 0)).iso8601 == "1970-01-01T00:00:00.000Z")
+    #expect(CivilTime(WallTime(milliseconds: -1)).iso8601 == "1969-12-31T23:59:59.999Z")
+    #expect(CivilTime(WallTime(milliseconds: 951_782_400_000)).basicDay == "20000229")
+    #expect(CivilTime(year: 1900, month: 2, day: 29) == nil)
+    #expect(CivilTime(year: 2000, month: 2, day: 29)?.weekday == 2)
+  }
+
+  @Test(arguments: 0..<50 as Range<UInt64>)
+  func roundTrips(seed: UInt64) throws {
+    let random = Seeded(seed)
+    for _ in 0..<200 {
+      // Years 0 to 9999.
+      let time = WallTime(
+        milliseconds: -62_167_219_200_000 + Int64(random.below(315_569_520_000_000)))
+      let civil = CivilTime(time)
+      #expect(civil.wallTime == time)
+      #expect(
+        CivilTime(
+          year: civil.year, month: civil.month, day: civil.day, hour: civil.hour,
+          minute: civil.minute, second: civil.second, millisecond: civil.millisecond) == civil)
+      #expect(CivilTime(basic: civil.basic)?.wallTime.seconds == time.seconds)
+      #expect(CivilTime(httpDate: civil.httpDate)?.wallTime.seconds == time.seconds)
+      // The next day is a day later, of the next weekday.
+      let next = CivilTime(WallTime(milliseconds: time.milliseconds + 86_400_000))
+      #expect(next.weekday == (civil.weekday + 1) % 7)
+    }
+  }
+}
