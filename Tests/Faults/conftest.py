@@ -1,0 +1,68 @@
+"""Fixtures of the fault tests."""
+
+import random
+import shutil
+import subprocess
+import uuid
+
+import pytest
+
+from harness import disk as disks
+from harness.server import Server
+
+
+@pytest.fixture
+def folder(run_folder):
+    path = run_folder / f"fault-{uuid.uuid4().hex[:8]}"
+    path.mkdir()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def seed(pytestconfig):
+    given = pytestconfig.getoption("--seed")
+    return random.randrange(1 << 32) if given is None else given
+
+
+@pytest.fixture
+def rounds(pytestconfig):
+    return pytestconfig.getoption("--rounds") or 20
+
+
+@pytest.fixture
+def minutes(pytestconfig):
+    return pytestconfig.getoption("--minutes") or 8
+
+
+@pytest.fixture
+def disk(folder):
+    if not disks.is_available():
+        pytest.skip("cutting the power of a disk needs root and loop devices")
+    made = disks.Disk(folder)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def without_sync(folder):
+    """The library that takes syncs away, compiled here."""
+    library = folder / "without_sync.so"
+    source = __file__.replace("conftest.py", "without_sync.c")
+    subprocess.run(
+        ["cc", "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def node(folder):
+    """Makes a server; whatever is left of it is killed at the end."""
+    made = []
+
+    def make(place=folder, **options):
+        made.append(Server(place / "node", **options))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()

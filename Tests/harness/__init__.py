@@ -1,0 +1,1 @@
+"""What the tests of the running server share: the server itself, S3 requests, load, faults."""

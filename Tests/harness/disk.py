@@ -1,0 +1,66 @@
+"""A disk whose power can be cut: ext4 in a file, mounted through a loop device.
+
+FS_IOC_SHUTDOWN without a log flush stops the file system where it is: what was synced is on the
+disk, what only the page cache and the journal in memory had is gone, as after a power failure. The
+next mount replays the journal. Needs root.
+"""
+
+import fcntl
+import os
+import struct
+import subprocess
+import time
+
+from . import state
+
+FS_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2
+
+
+class Disk:
+    def __init__(self, folder, size="12G"):
+        self.image = folder / "disk.img"
+        self.place = folder / "disk"
+        self.place.mkdir()
+        run("truncate", "-s", size, self.image)
+        run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1",
+            self.image)
+        self.mount()
+
+    def mount(self):
+        run("mount", "-o", "loop", self.image, self.place)
+
+    def cut_power(self):
+        """From the return on, nothing reaches the disk any more."""
+        folder = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.ioctl(folder, FS_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        finally:
+            os.close(folder)
+
+    def unmount(self):
+        for _ in range(100):
+            done = subprocess.run(["umount", self.place], capture_output=True, text=True)
+            if done.returncode == 0:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"umount: {done.stderr}")
+
+    def check(self):
+        """The file system itself must be whole, or the test blames the wrong program."""
+        done = subprocess.run(["e2fsck", "-f", "-n", self.image], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+    def remove(self):
+        if str(self.place) in state.mounts_below(self.place):
+            self.unmount()
+        self.image.unlink(missing_ok=True)
+
+
+def is_available():
+    return os.geteuid() == 0 and os.path.exists("/dev/loop-control")
+
+
+def run(*words):
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
