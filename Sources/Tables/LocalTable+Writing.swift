@@ -1,0 +1,157 @@
+// Changing rows of this node.
+
+package import LocalDB
+private import Codecs
+
+extension LocalTable {
+  /// Undoes a transaction's body and carries the answer out of it.
+  private struct Unanswered: Error {
+    let answer: ReplicaAnswer
+  }
+
+  /// Merges all of `entries` in one transaction, or none when one of them is answered otherwise.
+  package nonisolated(nonsending) func merge(
+    _ entries: [(RowKey, Schema.Row)], origin: MergeOrigin
+  ) async throws -> ReplicaAnswer {
+    try await answering { transaction in
+      for (key, row) in entries {
+        let answer = try self.merge(key, row, origin: origin, in: transaction)
+        guard case .accepted = answer else { return answer }
+      }
+      return .accepted
+    }
+  }
+
+  /// Merges `row` into the row at `key` within a transaction.
+  ///
+  /// The answers `stale` and `refused` have stored nothing, but what the transaction changed before stays: a
+  /// caller that wants all or nothing throws.
+  package func merge(
+    _ key: RowKey, _ row: Schema.Row, origin: MergeOrigin, in transaction: WriteTransaction
+  ) throws -> ReplicaAnswer {
+    var refusal: ReplicaAnswer?
+    try store(key, row, in: transaction) { held in
+      guard origin == .client else { return true }
+      refusal = obstacle(to: row, held: held, partition: key.partition)
+      return refusal == nil
+    }
+    return refusal ?? .accepted
+  }
+
+  /// Runs `operation` here, with its input as a value.
+  package nonisolated(nonsending) func operate<Operation: TableOperation>(
+    _ operation: Operation, partitionKey: [UInt8], input: Operation.Input
+  ) async throws -> ReplicaAnswer where Operation.Schema == Schema {
+    try await answering { transaction in
+      try operation.apply(input, in: self.context(partitionKey, transaction))
+    }
+  }
+
+  /// Runs `operation` here within a transaction that does more: a caller must throw to undo the
+  /// changes of an operation whose answer is not `accepted`.
+  package func operate<Operation: TableOperation>(
+    _ operation: Operation, partitionKey: [UInt8], input: Operation.Input,
+    in transaction: WriteTransaction
+  ) throws -> ReplicaAnswer where Operation.Schema == Schema {
+    try operation.apply(input, in: context(partitionKey, transaction))
+  }
+
+  /// Runs `body` in a transaction that is kept only if the answer is `accepted`.
+  nonisolated(nonsending) func answering(
+    _ body: @escaping @Sendable (WriteTransaction) throws -> ReplicaAnswer
+  ) async throws -> ReplicaAnswer {
+    do {
+      return try await database.write { transaction in
+        let answer = try body(transaction)
+        guard case .accepted = answer else { throw Unanswered(answer: answer) }
+        return answer
+      }
+    } catch let undone as Unanswered {
+      return undone.answer
+    }
+  }
+
+  func context(
+    _ partitionKey: [UInt8], _ transaction: WriteTransaction
+  ) -> OperationContext<Schema> {
+    OperationContext(
+      transaction: transaction, partitionKey: partitionKey,
+      floor: floors.floor(of: Partition.of(partitionKey)), table: self)
+  }
+
+  // MARK: Answers
+
+  private func obstacle(
+    to row: Schema.Row, held: Schema.Row?, partition: UInt8
+  ) -> ReplicaAnswer? {
+    if let held, let newer = schema.newerTimestamp(held: held, incoming: row) {
+      return .stale(newer)
+    }
+    let timestamp = schema.timestamp(of: row)
+    let own = held.map(schema.timestamp(of:))
+    let floor = floors.floor(of: partition)
+    if timestamp <= floor { return .stale(max(floor, own ?? .zero)) }
+    return clockObstacle(to: timestamp, held: own)
+  }
+
+  /// The answer to a write at `timestamp` where the later write wins.
+  func obstacle(to timestamp: Timestamp, held: Timestamp?, floor: Timestamp) -> ReplicaAnswer? {
+    let newest = max(held ?? .zero, floor)
+    if timestamp <= newest { return .stale(newest) }
+    return clockObstacle(to: timestamp, held: held)
+  }
+
+  private func clockObstacle(to timestamp: Timestamp, held: Timestamp?) -> ReplicaAnswer? {
+    guard clock.isTooFarAhead(timestamp), timestamp != held?.next else { return nil }
+    var writer = BinaryWriter(capacity: 8)
+    writer.u64(clock.now().rawValue)
+    return .refused(code: RefusalCode.clockAhead, payload: writer.bytes)
+  }
+
+  // MARK: Storing
+
+  /// Stores the merge of what is held at `key` and `row`, with everything that belongs to it, and returns it.
+  ///
+  /// - Parameter admit: Asked before anything changes, with what is held; false leaves everything as it is. It
+  ///   is not asked when `row` brings nothing new: repeating a write is always fine.
+  @discardableResult
+  func store(
+    _ key: RowKey, _ row: Schema.Row, in transaction: WriteTransaction,
+    admit: (Schema.Row?) throws -> Bool = { _ in true }
+  ) throws -> Schema.Row {
+    let diskKey = key.diskKey
+    let held = try transaction.get(rows, diskKey) { stored in
+      let parts = try StoredRow(stored)
+      return (
+        row: try schema.decode(parts.row), bytes: Array(parts.row), local: Array(parts.local)
+      )
+    }
+    let merged = held.map { schema.merge($0.row, row) } ?? row
+    let bytes = schema.encode(merged)
+    if let held, held.bytes == bytes { return held.row }
+    guard try admit(held?.row) else { return held?.row ?? row }
+
+    try transaction.put(rows, diskKey, StoredRow.bytes(local: held?.local ?? [], row: bytes))
+    try fingerprints.change(diskKey, from: held?.bytes, to: bytes, in: transaction)
+    try listTombstone(diskKey, from: held?.row, to: merged, in: transaction)
+    try schema.rowChanged(key, old: held?.row, new: merged, in: transaction)
+    return merged
+  }
+
+  private func listTombstone(
+    _ diskKey: [UInt8], from old: Schema.Row?, to new: Schema.Row, in transaction: WriteTransaction
+  ) throws {
+    let before = old.flatMap(schema.tombstoneTimestamp)
+    let after = schema.tombstoneTimestamp(new)
+    guard before != after else { return }
+    if let before { try transaction.delete(tombstones, tombstoneKey(before, diskKey)) }
+    if let after { try transaction.put(tombstones, tombstoneKey(after, diskKey), []) }
+  }
+
+  func tombstoneKey(_ timestamp: Timestamp, _ diskKey: [UInt8]) -> [UInt8] {
+    var writer = BinaryWriter(capacity: 8 + diskKey.count)
+    writer.u64(timestamp.rawValue)
+    writer.raw(diskKey)
+    return writer.bytes
+  }
+}

@@ -1,0 +1,124 @@
+// One table's rows on this node.
+//
+// It knows nothing of other nodes. What it keeps beside the rows lets replicas find out where they differ
+// (fingerprints) and forget deletes safely (floors, the list of tombstones); docs/formats/tables.md.
+//
+// Invariants:
+//   1. A row only grows in the order of `merge`, until its tombstone is dropped.
+//   2. Row, fingerprint, list of tombstones and the schema's own bookkeeping change in one transaction.
+
+package import LocalDB
+private import Codecs
+import Crypto
+import Synchronization
+
+/// The local rows of the table `Schema`.
+package final class LocalTable<Schema: TableSchema>: Sendable {
+  package let schema: Schema
+  package let database: LocalDatabase
+
+  let clock: HybridClock
+  let rows: Tree
+  let tombstones: Tree
+  let floors: FloorTable
+  let fingerprints: FingerprintTable
+  /// By name; set when the table is made.
+  let operations = Mutex<[String: StoredOperation<Schema>]>([:])
+
+  init(
+    _ schema: Schema, database: LocalDatabase, clock: HybridClock, fingerprintHash: KeyedHash
+  ) throws {
+    self.schema = schema
+    self.database = database
+    self.clock = clock
+    rows = try database.tree(schema.name)
+    tombstones = try database.tree(schema.name + "_tombstone")
+    floors = try FloorTable(database: database, tree: database.tree(schema.name + "_floor"))
+    fingerprints = FingerprintTable(
+      tree: try database.tree(schema.name + "_fingerprint"), hash: fingerprintHash)
+  }
+
+  /// Makes `operation` known to other nodes under its name.
+  package func register<Operation: TableOperation>(_ operation: Operation)
+  where Operation.Schema == Schema {
+    let stored = StoredOperation<Schema> { input, context in
+      try operation.apply(operation.decode(input), in: context)
+    }
+    operations.withLock { operations in
+      precondition(operations[operation.name] == nil, "two operations are called \(operation.name)")
+      operations[operation.name] = stored
+    }
+  }
+
+  // MARK: Reading
+
+  /// The row at `key` on this node, tombstones included.
+  package func entry(_ key: RowKey) throws -> Schema.Row? {
+    check(key.partitionKey)
+    return try database.get(rows, key.diskKey) { try decode($0) }
+  }
+
+  /// The row at `key` on this node within a transaction, tombstones included.
+  package func entry(_ key: RowKey, in transaction: ReadTransaction) throws -> Schema.Row? {
+    check(key.partitionKey)
+    return try transaction.get(rows, key.diskKey) { try decode($0) }
+  }
+
+  /// Where to go on after a row.
+  enum WalkStep {
+    case next
+    case seek([UInt8])
+    case stop
+  }
+
+  /// Hands the rows with `from <= sort key < to` to `visit`: their sort key, bytes (valid only in
+  /// the call) and content.
+  func walk(
+    _ partitionKey: [UInt8], from: [UInt8], to: [UInt8]?, in transaction: ReadTransaction,
+    visit: ([UInt8], UnsafeRawBufferPointer, Schema.Row) throws -> WalkStep
+  ) throws {
+    check(partitionKey)
+    let prefix = Partition.diskPrefix(partitionKey)
+    let end = to.map { prefix + $0 } ?? Partition.end(ofPrefix: prefix)
+    var start: [UInt8]? = prefix + from
+    while let position = start {
+      start = nil
+      try transaction.scan(rows, from: position, to: end) { key, value in
+        let sortKey = Array(key[prefix.count...])
+        let bytes = try rowBytes(value)
+        switch try visit(sortKey, bytes, schema.decode(bytes)) {
+        case .next: return true
+        case .stop: return false
+        case .seek(let target):
+          guard sortKey.lexicographicallyPrecedes(target) else { return true }
+          start = prefix + target
+          return false
+        }
+      }
+    }
+  }
+
+  private func decode(_ stored: UnsafeRawBufferPointer) throws -> Schema.Row {
+    try schema.decode(rowBytes(stored))
+  }
+
+  func rowBytes(_ stored: UnsafeRawBufferPointer) throws -> UnsafeRawBufferPointer {
+    do {
+      return try StoredRow(stored).row
+    } catch {
+      throw TableError.malformed(table: schema.name, detail: "\(error)")
+    }
+  }
+
+  /// A partition key of the wrong length would be found under no other key: a mistake of the caller.
+  private func check(_ partitionKey: [UInt8]) {
+    precondition(
+      partitionKey.count == schema.partitionKeyBytes,
+      "partition keys of \(schema.name) have \(schema.partitionKeyBytes) bytes")
+  }
+}
+
+/// A registered operation, with its input still encoded.
+struct StoredOperation<Schema: TableSchema>: Sendable {
+  let apply: @Sendable ([UInt8], OperationContext<Schema>) throws -> ReplicaAnswer
+}

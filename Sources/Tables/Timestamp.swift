@@ -1,0 +1,83 @@
+// Timestamps and the hybrid logical clock that makes them.
+//
+// A timestamp orders writes; it never identifies one. It is close to wall time, so that a person can read
+// it, and never repeats on one node, so that a node's own writes are ordered whatever its wall clock
+// does (Kulkarni et al., "Logical Physical Clocks", 2014).
+
+package import Base
+private import Synchronization
+
+/// A point in the order of writes: milliseconds since 1970 and a counter.
+@frozen
+package struct Timestamp: Hashable, Comparable, Sendable {
+  /// 48 bits of milliseconds, then 16 bits of counter.
+  package var rawValue: UInt64
+
+  /// The timestamp with these 64 bits.
+  @inlinable package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  /// The first timestamp of a millisecond.
+  package init(milliseconds: Int64) {
+    rawValue = UInt64(min(max(0, milliseconds), (1 << 48) - 1)) << 16
+  }
+
+  /// Before every write.
+  @inlinable package static var zero: Timestamp { Timestamp(rawValue: 0) }
+
+  /// Milliseconds since the Unix epoch.
+  package var milliseconds: Int64 { Int64(rawValue >> 16) }
+
+  /// The next timestamp; the last one is its own next.
+  package var next: Timestamp { Timestamp(rawValue: rawValue == .max ? .max : rawValue + 1) }
+
+  @inlinable package static func < (left: Self, right: Self) -> Bool {
+    left.rawValue < right.rawValue
+  }
+}
+
+extension Timestamp: CustomStringConvertible {
+  /// The date and the counter, for logs.
+  package var description: String {
+    CivilTime(WallTime(milliseconds: milliseconds)).iso8601 + "+\(rawValue & 0xFFFF)"
+  }
+}
+
+/// The node's clock for timestamps.
+package final class HybridClock: Sendable {
+  /// How far ahead of its own clock a replica lets a write be.
+  ///
+  /// It is the tolerance of Signature Version 4 for a client's clock: a node further off is told, instead
+  /// of making rows that every later write has to climb over.
+  package static let aheadMax: Duration = .seconds(15 * 60)
+
+  private let runtime: any Runtime
+  private let last = Mutex(UInt64(0))
+
+  /// A clock over the wall clock of `runtime`.
+  package init(runtime: any Runtime) { self.runtime = runtime }
+
+  /// A timestamp above every one that this clock gave before.
+  package func now() -> Timestamp {
+    let wall = Timestamp(milliseconds: runtime.wallNow.milliseconds).rawValue
+    return last.withLock { last in
+      last = max(wall, last == .max ? .max : last + 1)
+      return Timestamp(rawValue: last)
+    }
+  }
+
+  /// A timestamp for a write that a replica answered with "stale, `held`".
+  ///
+  /// It raises that write alone: a replica with a clock far ahead must not drag this node's clock along, and
+  /// through it the cluster's.
+  package func now(above held: Timestamp?) -> Timestamp {
+    let now = now()
+    guard let held else { return now }
+    return max(now, held.next)
+  }
+
+  /// Whether `timestamp` is further ahead of the wall clock than a replica accepts.
+  package func isTooFarAhead(_ timestamp: Timestamp) -> Bool {
+    let limit = runtime.wallNow.milliseconds + Self.aheadMax.components.seconds * 1000
+    return timestamp.milliseconds > limit
+  }
+}
