@@ -1,0 +1,47 @@
+// Finds out who sent a request.
+
+package import Base
+package import HTTP
+package import Model
+
+/// Who sent a request, and what the signature says about its body.
+package struct Caller: Sendable {
+  package let accessKey: AccessKey
+  package let signature: VerifiedSignature
+}
+
+/// Authenticates requests by their signatures.
+package struct Authenticator: Sendable {
+  private let verifier: SignatureVerifier
+  private let accessKeys: AccessKeys
+  private let runtime: any Runtime
+
+  package init(
+    region: String, service: String = "s3", accessKeys: AccessKeys, runtime: any Runtime
+  ) {
+    verifier = SignatureVerifier(region: region, service: service)
+    self.accessKeys = accessKeys
+    self.runtime = runtime
+  }
+
+  /// The sender of a request; `nil` when it is anonymous.
+  ///
+  /// - Throws: `S3Error` when the request claims a sender and that is not so; what `AccessKeys.get` throws.
+  package nonisolated(nonsending) func authenticate(
+    _ head: HTTPRequestHead, _ target: RequestTarget
+  ) async throws -> Caller? {
+    guard let claim = try SignatureClaim.read(head, target) else { return nil }
+    let now = runtime.wallNow
+    try verifier.check(claim, head, target, now: now)
+    guard let accessKey = try await accessKeys.get(claim.scope.accessKeyID) else {
+      throw S3Error(
+        .invalidAccessKeyID,
+        details: [S3Error.Detail("AWSAccessKeyId", claim.scope.accessKeyID)])
+    }
+    let signature = try verifier.verify(claim, head, target, secret: accessKey.secret)
+    guard !accessKey.isExpired(at: now) else {
+      throw S3Error(.accessDenied, "The access key has expired.")
+    }
+    return Caller(accessKey: accessKey, signature: signature)
+  }
+}

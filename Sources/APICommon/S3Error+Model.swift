@@ -1,0 +1,60 @@
+// Failures of the layers below, in the words of S3.
+
+import HTTP
+import Model
+
+extension S3Error {
+  /// The error to answer for `error`.
+  ///
+  /// What is not foreseen becomes `InternalError`: its text is for the log, not for the client.
+  package init(answering error: any Error) {
+    switch error {
+    case let error as S3Error: self = error
+    case let error as ModelError: self.init(error)
+    case HTTPError.truncated: self.init(.incompleteBody)
+    case HTTPError.timedOut: self.init(.requestTimeout)
+    case is CancellationError: self.init(.serviceUnavailable, "The server is stopping.")
+    default: self.init(.internalError)
+    }
+  }
+
+  private init(_ error: ModelError) {
+    switch error {
+    case .noSuchBucket: self.init(.noSuchBucket)
+    case .bucketAlreadyExists: self.init(.bucketAlreadyExists)
+    case .bucketAlreadyOwnedByYou: self.init(.bucketAlreadyOwnedByYou)
+    case .bucketNotEmpty: self.init(.bucketNotEmpty)
+    case .bucketBusy: self.init(.operationAborted)
+    case .invalidBucketName(let reason):
+      self.init(.invalidBucketName, "This is not a valid bucket name: \(reason).")
+    case .noSuchAccessKey: self.init(.invalidAccessKeyID)
+    case .lastAlias, .accessKeyAlreadyExists, .invalidAccessKey: self.init(.invalidRequest)
+    case .noSuchKey: self.init(.noSuchKey)
+    case .invalidKey: self.init(.invalidArgument, "An object's key is 1 to 1,024 bytes of UTF-8.")
+    case .keyTooLong: self.init(.keyTooLong)
+    case .invalidRange: self.init(.invalidRange)
+    case .noSuchUpload: self.init(.noSuchUpload)
+    case .invalidPartNumber:
+      self.init(.invalidArgument, "A part number is from 1 to \(MultipartUploads.partNumberMax).")
+    case .invalidPart(let number):
+      self.init(.invalidPart, details: [Detail("PartNumber", String(number))])
+    case .invalidPartOrder: self.init(.invalidPartOrder)
+    case .entityTooSmall(let number, let size):
+      self.init(
+        .entityTooSmall,
+        details: [
+          Detail("ProposedSize", String(size)),
+          Detail("MinSizeAllowed", String(MultipartUploads.partBytesMin)),
+          Detail("PartNumber", String(number)),
+        ])
+    case .entityTooLarge: self.init(.entityTooLarge)
+    case .storageFull: self.init(.insufficientStorage)
+    case .quorumUnavailable:
+      self.init(.serviceUnavailable, "Too few nodes of the cluster answer; try again later.")
+    case .clockTooFar:
+      self.init(.serviceUnavailable, "The clocks of the cluster's nodes differ too much.")
+    case .writeRefused: self.init(.serviceUnavailable, "The write took too long; try again.")
+    case .corrupt: self.init(.internalError)
+    }
+  }
+}

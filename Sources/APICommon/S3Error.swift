@@ -1,0 +1,53 @@
+// Errors as S3 clients know them: a code to act on, a status, a sentence.
+//
+// SDKs decide by the code and the status whether to retry, so both follow S3's list
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). The sentence is ours: it says what
+// to do where S3's would say less.
+
+import Codecs
+
+/// Why a request was refused or failed.
+package struct S3Error: Error, Sendable {
+  /// What a program reads.
+  package let code: S3ErrorCode
+  /// What a person reads.
+  package let message: String
+  /// Further elements of the error document, such as `Region`.
+  package var details: [Detail]
+
+  /// One element of the error document.
+  package struct Detail: Sendable {
+    package let name: StaticString
+    package let value: String
+
+    package init(_ name: StaticString, _ value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  /// An error with `code`, and its usual sentence unless there is a better one.
+  package init(_ code: S3ErrorCode, _ message: String? = nil, details: [Detail] = []) {
+    self.code = code
+    self.message = message ?? code.usualMessage
+    self.details = details
+  }
+
+  /// The HTTP status.
+  package var status: Int { code.status }
+
+  /// The error document.
+  ///
+  /// - Parameter resource: the path of the request, as received.
+  package func document(resource: String, requestID: String) -> [UInt8] {
+    var xml = XMLWriter()
+    xml.element("Error") { xml in
+      xml.element("Code", code.rawValue)
+      xml.element("Message", message)
+      for detail in details { xml.element(detail.name, detail.value) }
+      xml.element("Resource", resource)
+      xml.element("RequestId", requestID)
+    }
+    return xml.bytes
+  }
+}

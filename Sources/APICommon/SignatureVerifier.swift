@@ -1,0 +1,145 @@
+// Checks the signature of a request: AWS Signature Version 4.
+//
+// The order of the checks is that of what the client should fix first: region, clock, unsigned headers,
+// signature. The signature is compared in constant time.
+//
+// Invariants:
+//   1. Every header that changes what the request does (`host` and all `x-amz-*`) is among the signed ones, or
+//      the request is refused: whoever relays a presigned URL cannot add any.
+//   2. A signature is good for 15 minutes around its time, or for the time a presigned URL names.
+
+package import Base
+import Crypto
+package import HTTP
+
+/// A signature that was found right.
+package struct VerifiedSignature: Sendable {
+  /// What it says about the body.
+  package let payload: PayloadIntegrity
+  /// What the signatures of the body's chunks continue from.
+  package let chunks: ChunkSigningContext
+}
+
+/// Verifies signatures for one service in one region.
+package struct SignatureVerifier: Sendable {
+  /// How far a client's clock may be off.
+  private static let skewMax: Duration = .seconds(15 * 60)
+
+  private let region: String
+  private let service: String
+  private let keys = SigningKeyCache()
+
+  package init(region: String, service: String = "s3") {
+    self.region = region
+    self.service = service
+  }
+
+  /// Checks what can be checked without the secret: scope, time, and which headers are signed.
+  package func check(
+    _ claim: SignatureClaim, _ head: HTTPRequestHead, _ target: RequestTarget, now: WallTime
+  ) throws(S3Error) {
+    try checkScope(claim)
+    try checkTime(claim, now: now)
+    try checkSignedHeaders(claim, head)
+    if head.headers.contains("x-amz-security-token") || target.has("X-Amz-Security-Token") {
+      throw S3Error(.invalidToken)
+    }
+  }
+
+  /// Checks the signature itself.
+  ///
+  /// - Requires: `check` passed, and `secret` is that of the access key of the claim's scope.
+  package func verify(
+    _ claim: SignatureClaim, _ head: HTTPRequestHead, _ target: RequestTarget, secret: String
+  ) throws(S3Error) -> VerifiedSignature {
+    let payload = try PayloadIntegrity.read(head, target, form: claim.form)
+    let request = CanonicalRequest.make(
+      method: head.method, target: target, headers: head.headers,
+      signedHeaders: claim.signedHeaders, payloadHash: payload.text)
+    let key = keys.key(claim.scope, secret: secret)
+    let signature = StringToSign.sign(
+      canonicalRequest: request, time: claim.time, scope: claim.scope, key: key)
+    guard constantTimeEquals(signature, claim.signature) else {
+      throw S3Error(
+        .signatureDoesNotMatch,
+        details: [
+          S3Error.Detail("AWSAccessKeyId", claim.scope.accessKeyID),
+          S3Error.Detail("CanonicalRequest", String(decoding: request, as: UTF8.self)),
+        ])
+    }
+    return VerifiedSignature(
+      payload: payload.meaning,
+      chunks: ChunkSigningContext(
+        seedSignature: signature, time: claim.time, scope: claim.scope, key: key))
+  }
+
+  private func checkScope(_ claim: SignatureClaim) throws(S3Error) {
+    let malformed: S3ErrorCode =
+      claim.form == .header ? .authorizationHeaderMalformed : .authorizationQueryParametersError
+    guard claim.scope.region == region else {
+      throw S3Error(
+        malformed,
+        "The region '\(claim.scope.region)' is wrong; expecting '\(region)'. Set the client's region.",
+        details: [S3Error.Detail("Region", region)])
+    }
+    guard claim.scope.service == service else {
+      throw S3Error(
+        malformed, "The service '\(claim.scope.service)' is wrong; expecting '\(service)'.")
+    }
+  }
+
+  private func checkTime(_ claim: SignatureClaim, now: WallTime) throws(S3Error) {
+    let age = Duration.milliseconds(now.milliseconds - claim.time.wallTime.milliseconds)
+    switch claim.form {
+    case .header:
+      guard age <= Self.skewMax, age >= .zero - Self.skewMax else {
+        throw S3Error(
+          .requestTimeTooSkewed,
+          details: [
+            S3Error.Detail("RequestTime", claim.time.basic),
+            S3Error.Detail("ServerTime", CivilTime(now).iso8601),
+            S3Error.Detail("MaxAllowedSkewMilliseconds", "900000"),
+          ])
+      }
+    case .query(let expirySeconds):
+      guard age >= .zero - Self.skewMax else {
+        throw S3Error(.accessDenied, "The presigned URL is not valid yet; check both clocks.")
+      }
+      guard age <= .seconds(expirySeconds) else {
+        throw S3Error(
+          .accessDenied, "The presigned URL has expired.",
+          details: [S3Error.Detail("ServerTime", CivilTime(now).iso8601)])
+      }
+    }
+  }
+
+  private func checkSignedHeaders(_ claim: SignatureClaim, _ head: HTTPRequestHead) throws(S3Error)
+  {
+    guard claim.signedHeaders.contains("host") else {
+      throw S3Error(.accessDenied, "The host header must be signed.")
+    }
+    for index in head.headers.indices {
+      let name = head.headers.raw(at: index).name
+      // The payload hash is part of the canonical request whether or not its header is signed.
+      guard name.utf8.starts(with: "x-amz-".utf8), name != "x-amz-content-sha256",
+        !claim.signedHeaders.contains(name)
+      else { continue }
+      throw S3Error(
+        .accessDenied, "There were headers present in the request which were not signed.",
+        details: [S3Error.Detail("HeadersNotSigned", name)])
+    }
+  }
+}
+
+/// The last step of a signature.
+enum StringToSign {
+  /// The signature of a canonical request: 64 hexadecimal digits.
+  static func sign(
+    canonicalRequest: [UInt8], time: CivilTime, scope: CredentialScope, key: HMACKey
+  ) -> String {
+    let text =
+      "\(SignatureClaim.algorithm)\n\(time.basic)\n\(scope.signedPart)\n"
+      + Hex.encode(Digests.sha256(canonicalRequest))
+    return Hex.encode(key.sign(Array(text.utf8)))
+  }
+}

@@ -1,0 +1,80 @@
+// Keys of AWS Signature Version 4.
+//
+// A secret never signs anything itself: a chain of four HMACs makes a key of it that is good for one day, one
+// region and one service. The chain costs as much as the rest of a verification, and a client sends many
+// requests a day, so its end is kept.
+
+package import Crypto
+import Synchronization
+
+/// What a signature is good for, and whose it is: `<access key>/<day>/<region>/<service>/aws4_request`.
+package struct CredentialScope: Hashable, Sendable {
+  package let accessKeyID: String
+  /// `20261121`.
+  package let day: String
+  package let region: String
+  package let service: String
+
+  package init(accessKeyID: String, day: String, region: String, service: String) {
+    self.accessKeyID = accessKeyID
+    self.day = day
+    self.region = region
+    self.service = service
+  }
+
+  /// Reads the credential of a request; `nil` when it has another form.
+  init?(credential: some StringProtocol) {
+    let parts = credential.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 5, parts[4] == "aws4_request", !parts[0].isEmpty,
+      parts[1].utf8.count == 8
+    else { return nil }
+    self.init(
+      accessKeyID: String(parts[0]), day: String(parts[1]), region: String(parts[2]),
+      service: String(parts[3]))
+  }
+
+  /// The part that is signed: all but the access key.
+  package var signedPart: String { "\(day)/\(region)/\(service)/aws4_request" }
+
+  /// The scope with its access key, as requests carry it.
+  package var credential: String { "\(accessKeyID)/\(signedPart)" }
+
+  /// The key that signs in this scope.
+  package func signingKey(secret: String) -> HMACKey {
+    let day = HMAC.sha256(key: Array("AWS4\(secret)".utf8), Array(day.utf8))
+    let region = HMAC.sha256(key: day, Array(region.utf8))
+    let service = HMAC.sha256(key: region, Array(service.utf8))
+    return HMACKey(HMAC.sha256(key: service, Array("aws4_request".utf8)))
+  }
+}
+
+/// Signing keys of the scopes in use.
+package final class SigningKeyCache: Sendable {
+  private struct Entry {
+    /// An access key may be deleted and imported again with another secret.
+    let secret: String
+    let key: HMACKey
+  }
+
+  /// More clients than a home cluster has; beyond it the cache starts over, which costs five microseconds
+  /// a client.
+  private static let countMax = 1024
+
+  private let entries = Mutex<[CredentialScope: Entry]>([:])
+
+  package init() {}
+
+  /// The key that signs in `scope`.
+  ///
+  /// Only scopes of known access keys may be asked for.
+  package func key(_ scope: CredentialScope, secret: String) -> HMACKey {
+    let kept = entries.withLock { $0[scope] }
+    if let kept, kept.secret == secret { return kept.key }
+    let key = scope.signingKey(secret: secret)
+    entries.withLock { entries in
+      if entries.count >= Self.countMax { entries.removeAll(keepingCapacity: true) }
+      entries[scope] = Entry(secret: secret, key: key)
+    }
+    return key
+  }
+}

@@ -1,0 +1,167 @@
+import Base
+import Codecs
+import Crypto
+import HTTP
+import Testing
+
+@testable import APICommon
+
+@Suite struct SignatureVerifierTests {
+  @Test(arguments: [
+    AWSExamples.getObject, AWSExamples.putObject, AWSExamples.getLifecycle,
+    AWSExamples.listObjects, AWSExamples.presigned, AWSExamples.streaming,
+    AWSExamples.streamingTrailer,
+  ])
+  func acceptsTheExamplesOfTheDocumentation(head: HTTPRequestHead) throws {
+    _ = try verifyExample(head)
+  }
+
+  @Test func refusesAnotherSecretMethodPathQueryAndHeader() {
+    let good = AWSExamples.getObject
+    #expect(code { try verifyExample(good, secret: "x") } == .signatureDoesNotMatch)
+    var headers = good.headers
+    headers.set("range", "bytes=0-10")
+    for changed in [
+      HTTPRequestHead(method: "PUT", target: good.target, headers: good.headers),
+      HTTPRequestHead(method: "GET", target: "/Test.txt", headers: good.headers),
+      HTTPRequestHead(method: "GET", target: "/test.txt?acl", headers: good.headers),
+      HTTPRequestHead(method: "GET", target: good.target, headers: headers),
+    ] {
+      #expect(code { try verifyExample(changed) } == .signatureDoesNotMatch)
+    }
+  }
+
+  @Test func doesNotCareHowThePathIsEscaped() throws {
+    _ = try verifyExample(
+      HTTPRequestHead(
+        method: "PUT", target: "/%74est%24file.text", headers: AWSExamples.putObject.headers))
+  }
+
+  @Test func refusesHeadersThatAreNotSigned() {
+    var headers = AWSExamples.getObject.headers
+    headers.append("x-amz-meta-a", "b")
+    let head = HTTPRequestHead(method: "GET", target: "/test.txt", headers: headers)
+    #expect(code { try verifyExample(head) } == .accessDenied)
+  }
+
+  @Test func namesTheRightRegion() throws {
+    let head = AWSExamples.getObject
+    let target = try RequestTarget(head)
+    let claim = try #require(try SignatureClaim.read(head, target))
+    let error = #expect(throws: S3Error.self) {
+      try SignatureVerifier(region: "grange").check(claim, head, target, now: AWSExamples.time)
+    }
+    #expect(error?.code == .authorizationHeaderMalformed)
+    #expect(error?.details.contains { "\($0.name)" == "Region" && $0.value == "grange" } == true)
+  }
+
+  @Test(arguments: [-900, 0, 900])
+  func acceptsClocksWithinFifteenMinutes(seconds: Int64) throws {
+    _ = try verifyExample(AWSExamples.getObject, now: later(seconds))
+  }
+
+  @Test(arguments: [-901, 901])
+  func refusesClocksFurtherAway(seconds: Int64) {
+    #expect(
+      code { try verifyExample(AWSExamples.getObject, now: later(seconds)) }
+        == .requestTimeTooSkewed)
+  }
+
+  @Test func aPresignedURLIsGoodUntilItExpires() throws {
+    _ = try verifyExample(AWSExamples.presigned, now: later(86_400))
+    #expect(
+      code { try verifyExample(AWSExamples.presigned, now: later(86_401)) } == .accessDenied)
+    #expect(code { try verifyExample(AWSExamples.presigned, now: later(-901)) } == .accessDenied)
+  }
+
+  @Test(arguments: ["0", "604801", "-1", "", "abc", "99999999999999999999"])
+  func refusesExpiryOutOfBounds(expiry: String) {
+    let target = AWSExamples.presigned.target
+    guard let range = target.firstRange(of: "Expires=86400") else { return }
+    let head = HTTPRequestHead(
+      method: "GET", target: target.replacing(target[range], with: "Expires=\(expiry)"),
+      headers: AWSExamples.presigned.headers)
+    #expect(code { try verifyExample(head) } == .authorizationQueryParametersError)
+  }
+
+  @Test(arguments: [
+    ("AWS AKIA:abc", S3ErrorCode.invalidRequest),
+    ("AWS4-HMAC-SHA256", .invalidRequest),
+    ("", .invalidRequest),
+    ("AWS4-HMAC-SHA256 Credential", .authorizationHeaderMalformed),
+    ("AWS4-HMAC-SHA256 Credential=a/b/c/d/e,SignedHeaders=host", .authorizationHeaderMalformed),
+    (
+      "AWS4-HMAC-SHA256 Credential=\(AWSExamples.scope),SignedHeaders=host,Signature=abc",
+      .authorizationHeaderMalformed
+    ),
+    (
+      "AWS4-HMAC-SHA256 Credential=a/20130523/us-east-1/s3/aws4_request,SignedHeaders=host,"
+        + "Signature=\(AWSExamples.emptySHA256)", .authorizationHeaderMalformed
+    ),
+  ])
+  func refusesMalformedAuthorization(value: String, expected: S3ErrorCode) {
+    var headers = AWSExamples.getObject.headers
+    headers.set("authorization", value)
+    let head = HTTPRequestHead(method: "GET", target: "/test.txt", headers: headers)
+    #expect(code { try verifyExample(head) } == expected)
+  }
+
+  @Test func aRequestWithoutSignatureIsAnonymous() throws {
+    let head = HTTPRequestHead(method: "GET", target: "/b/k?uploads", headers: ["Host": "h"])
+    #expect(try SignatureClaim.read(head, RequestTarget(head)) == nil)
+  }
+
+  private func later(_ seconds: Int64) -> WallTime {
+    WallTime(milliseconds: AWSExamples.time.milliseconds + seconds * 1000)
+  }
+
+  private func code(_ body: () throws -> VerifiedSignature) -> S3ErrorCode? {
+    s3Code { _ = try body() }
+  }
+}
+
+@Suite struct RequestSignerTests {
+  private let signer = RequestSigner(
+    accessKeyID: AWSExamples.accessKeyID, secret: AWSExamples.secret, region: AWSExamples.region)
+
+  @Test func signsAsTheDocumentationDoes() throws {
+    var headers: HTTPHeaders = ["Host": "examplebucket.s3.amazonaws.com", "Range": "bytes=0-9"]
+    signer.sign(
+      method: "GET", target: RequestTarget(path: Array("/test.txt".utf8)), headers: &headers,
+      payloadHash: AWSExamples.emptySHA256, at: AWSExamples.time)
+    #expect(headers["authorization"] == AWSExamples.getObject.headers["authorization"])
+  }
+
+  @Test func presignsAsTheDocumentationDoes() {
+    let target = signer.presign(
+      method: "GET", target: RequestTarget(path: Array("/test.txt".utf8)),
+      headers: ["Host": "examplebucket.s3.amazonaws.com"], expirySeconds: 86_400,
+      at: AWSExamples.time)
+    #expect(target == AWSExamples.presigned.target)
+  }
+
+  @Test(arguments: [
+    "/b/a b+c%d//e/../f", "/b/\u{1F600}é", "/b/'()*!$&,;=:@?#[]", "/b/ ", "/b/\u{1}\u{7F}",
+  ])
+  func theVerifierAcceptsEveryKey(path: String) throws {
+    let target = RequestTarget(
+      path: Array(path.utf8),
+      query: [FormField("b", "2"), FormField("a", " +%"), FormField("a", "")])
+    let url = signer.presign(
+      method: "DELETE", target: target, headers: ["Host": "h:3900"], expirySeconds: 1,
+      at: AWSExamples.time)
+    let head = HTTPRequestHead(method: "DELETE", target: url, headers: ["Host": "h:3900"])
+    #expect(try RequestTarget(head).path == target.path)
+    _ = try verifyExample(head)
+  }
+}
+
+@Suite struct SigningKeyCacheTests {
+  @Test func aNewSecretOfTheSameKeyReplacesTheOldOne() {
+    let cache = SigningKeyCache()
+    let scope = CredentialScope(accessKeyID: "a", day: "20261121", region: "r", service: "s3")
+    let first = cache.key(scope, secret: "one")
+    #expect(cache.key(scope, secret: "one") === first)
+    #expect(cache.key(scope, secret: "two").sign([]) != first.sign([]))
+  }
+}
