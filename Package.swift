@@ -97,6 +97,7 @@ let package = Package(
     tests("CodecsTests", ["Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
+    tests("ReactorTests", ["Base", "CLinux", "COpenSSL", "Reactor", "SimulatedWorld"]),
     tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
   ],
   swiftLanguageModes: [.v6]

@@ -46,4 +46,6 @@ package enum StreamError: Error, Equatable, Sendable {
   case disconnected(errno: Int32)
   /// TLS refused: the reason as OpenSSL words it.
   case tls(reason: String)
+  /// A name has no address: the reason as the resolver words it.
+  case unresolved(host: String, reason: String)
 }

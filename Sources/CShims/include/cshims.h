@@ -33,4 +33,14 @@ typedef enum {
 /// too short for it.
 int cshims_crc_path(cshims_crc_kind kind, cshims_crc_way way, uint64_t *crc, const void *bytes,
                     size_t count);
+
+/// The event loop that runs on the calling thread, as it was set by `cshims_set_current_loop`; NULL elsewhere.
+void *cshims_current_loop(void);
+
+/// Sets what `cshims_current_loop` answers on the calling thread.
+void cshims_set_current_loop(void *loop);
+
+/// From now on each signal `number` writes one byte, its number, to `descriptor`, which must be non-blocking and
+/// stay open for the life of the process. 0, or -1 with errno.
+int cshims_forward_signal(int number, int descriptor);
 #endif

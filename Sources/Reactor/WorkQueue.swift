@@ -1,0 +1,86 @@
+// A queue that threads take work from.
+
+private import Glibc
+
+/// First in, first out, with threads that start as work finds none idle.
+final class WorkQueue: @unchecked Sendable {
+  // Safe because every mutable property is touched with `mutex` held.
+
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let threadsMax: Int
+  private var work: [(@Sendable () -> Void)?] = []
+  private var head = 0
+  private var threadCount = 0
+  private var idleCount = 0
+  private var isStopping = false
+
+  init(threadsMax: Int) {
+    self.threadsMax = threadsMax
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  /// How much work no thread has taken yet.
+  var waitingCount: Int {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return work.count - head
+  }
+
+  func append(_ item: @escaping @Sendable () -> Void) {
+    pthread_mutex_lock(mutex)
+    work.append(item)
+    // An idle thread that was signalled but has not woken yet still counts as idle; so compare with the work.
+    let mustStart = idleCount < work.count - head && threadCount < threadsMax && !isStopping
+    if mustStart { threadCount += 1 }
+    let mustSignal = idleCount > 0
+    pthread_mutex_unlock(mutex)
+    if mustSignal { pthread_cond_signal(condition) }
+    if mustStart { Thread.start { self.takeWork() }.detach() }
+  }
+
+  func stop() {
+    pthread_mutex_lock(mutex)
+    isStopping = true
+    pthread_mutex_unlock(mutex)
+    pthread_cond_broadcast(condition)
+  }
+
+  private func takeWork() {
+    while let item = next() { item() }
+  }
+
+  /// The next piece of work; `nil` when the thread is to end.
+  private func next() -> (@Sendable () -> Void)? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while head == work.count {
+      if isStopping {
+        threadCount -= 1
+        return nil
+      }
+      idleCount += 1
+      pthread_cond_wait(condition, mutex)
+      idleCount -= 1
+    }
+    let item = work[head]
+    work[head] = nil
+    head += 1
+    if head == work.count {
+      work.removeAll(keepingCapacity: true)
+      head = 0
+    } else if head >= 1024 {
+      work.removeFirst(head)
+      head = 0
+    }
+    return item
+  }
+}

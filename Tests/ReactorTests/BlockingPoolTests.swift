@@ -1,0 +1,87 @@
+import Base
+import Reactor
+import Testing
+
+@Suite("Blocking pool")
+struct BlockingPoolTests {
+  private struct Refused: Error {}
+
+  @Test("runs calls apart from the loop and resumes on it")
+  func resumes() async throws {
+    try await onLoops { group in
+      let loop = group.loops[0]
+      let value = try await group.blocking { loop.isCurrent ? 0 : 7 }
+      #expect(value == 7)
+      #expect(loop.isCurrent)
+      await #expect(throws: Refused.self) {
+        try await group.blocking { throw Refused() }
+      }
+    }
+  }
+
+  @Test("runs every call once, with many more callers than threads")
+  func manyCallers() async throws {
+    try await onLoops(2, blockingThreads: 2) { group in
+      let ran = Tally()
+      await withTaskGroup(of: Void.self) { children in
+        for caller in 0..<200 {
+          children.addTask(executorPreference: group.loops[caller % 2]) {
+            for _ in 0..<20 {
+              _ = try? await group.blocking { ran.add() }
+            }
+          }
+        }
+      }
+      #expect(ran.value == 4000)
+    }
+  }
+
+  @Test("drops a call that is cancelled before it began, and awaits one that has begun")
+  func cancellation() async throws {
+    try await onLoops(blockingThreads: 1) { group in
+      let gate = Gate()
+      let begun = Gate()
+      let running = group.spawn {
+        let value = try? await group.blocking { () -> Int in
+          begun.open()
+          gate.wait()
+          return 5
+        }
+        #expect(value == 5)
+      }
+      try await begun.passed(on: group)
+      let waiting = group.spawn {
+        await #expect(throws: CancellationError.self) {
+          try await group.blocking { Issue.record("ran") }
+        }
+      }
+      try await group.sleep(for: .milliseconds(2))
+      waiting.cancel()
+      running.cancel()
+      await waiting.value
+      gate.open()
+      await running.value
+    }
+  }
+
+  @Test("gives up an abandonable call at its deadline and at a cancellation")
+  func abandoned() async throws {
+    try await onLoops { group in
+      let pool = BlockingPool(threadsMax: 2)
+      let gate = Gate()
+      await #expect(throws: StreamError.timedOut) {
+        try await pool.runAbandonably(deadline: group.now + .milliseconds(5)) { gate.wait() }
+      }
+      let task = group.spawn {
+        await #expect(throws: CancellationError.self) {
+          try await pool.runAbandonably(deadline: .distantFuture) { gate.wait() }
+        }
+      }
+      try await group.sleep(for: .milliseconds(2))
+      task.cancel()
+      await task.value
+      gate.open()
+      #expect(try await pool.runAbandonably(deadline: soon()) { 3 } == 3)
+    }
+  }
+}
