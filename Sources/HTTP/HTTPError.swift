@@ -1,7 +1,8 @@
 // What can go wrong with a message.
 
-/// A message that breaks RFC 9110 or RFC 9112, or a limit. The connection cannot be used further, as where
-/// the next message begins is no longer known.
+/// A message that breaks RFC 9110 or RFC 9112, or a limit.
+///
+/// The connection cannot be used further, as where the next message begins is no longer known.
 package struct HTTPRejection: Error, Equatable {
   /// The status to answer a request with.
   package let status: Int

@@ -11,7 +11,7 @@
 
 private import Glibc
 
-/// The header or trailer fields of a message, in order. Names are compared without regard to case.
+/// The header or trailer fields of a message, in order; names are compared without regard to case.
 package struct HTTPHeaders: Sendable {
   /// Where a field's name and value lie in `bytes`.
   struct Field: Sendable {

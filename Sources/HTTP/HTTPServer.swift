@@ -1,3 +1,11 @@
+// An HTTP/1.1 server, without a socket: it serves byte streams that somebody else accepts.
+//
+// Each connection is one task that receives a head, calls the handler and sees to it that the response is
+// whole and the next request can be found (ServerConnection.swift). Pipelined requests are answered one
+// after the other. Everything that a client can make large or slow has a limit in `Options`.
+//
+// Stopping: idle connections are closed at once, running exchanges may finish within a grace.
+
 package import Base
 package import Reactor
 
@@ -11,8 +19,10 @@ package final class HTTPServer: Sendable {
     package var serverHeader = "grange"
     /// The field that carries the request ID in responses; `nil` for none.
     package var requestIDHeader: String? = "x-request-id"
-    /// The first line and header fields together: far above what S3 clients send (a presigned URL and 2 KiB of
-    /// metadata), and little enough to hold for each connection.
+    /// The first line and header fields together.
+    ///
+    /// Far above what S3 clients send (a presigned URL and 2 KiB of metadata), and little enough to hold for
+    /// each busy connection.
     package var headMaxBytes = 32 << 10
     /// Header fields: 2 KiB of user metadata in the shortest possible fields fit.
     package var headerCountMax = 256
@@ -28,23 +38,95 @@ package final class HTTPServer: Sendable {
     package var connectionsMax = 4096
     /// How much of a request body that the handler left unread is read to keep the connection.
     package var drainMaxBytes: UInt64 = 256 << 10
-    /// How long a closing connection reads on, so that the client sees the response before a reset.
+    /// How long a closing connection waits for the client's next bytes or end.
+    ///
+    /// Closing while bytes arrive resets the connection, and the client would lose the response.
     package var lingerTimeout: Duration = .seconds(2)
 
     package init() {}
   }
 
+  let options: Options
+  let runtime: any Runtime
+  let handler: any HTTPHandler
+  let metrics: ServerMetrics
+  let logger: Logger
+  let standardFields: StandardFields
+  let pool: BufferPool
+  private let connections: ConnectionRegistry
+
+  /// A server that calls `handler`, on tasks of `runtime`.
   package init(
     options: Options, runtime: any Runtime, handler: any HTTPHandler, metrics: MetricsRegistry,
     logger: Logger
-  ) {}
+  ) {
+    self.options = options
+    self.runtime = runtime
+    self.handler = handler
+    self.metrics = ServerMetrics(metrics, server: options.name)
+    self.logger = logger
+    standardFields = StandardFields(server: options.serverHeader)
+    pool = BufferPool(bufferBytes: max(options.headMaxBytes, Self.bufferMinBytes))
+    connections = ConnectionRegistry(connectionsMax: options.connectionsMax)
+  }
+
+  var isShuttingDown: Bool { connections.isShuttingDown }
+
+  var headLimits: HeadLimits {
+    HeadLimits(headMaxBytes: options.headMaxBytes, fieldCountMax: options.headerCountMax)
+  }
 
   /// Serves `stream` until it ends, and closes it.
   package func serve(_ stream: any ByteStream, isTLS: Bool) async {
+    guard let (number, entry) = connections.add() else { return await refuse(stream) }
+    metrics.connections.add(1)
+    // Safe because this task does nothing but wait for the one it spawns, which runs on the same loop.
+    nonisolated(unsafe) let stream = stream
+    let task = runtime.spawn { [self] in
+      await ServerConnection(stream, server: self, entry: entry, isTLS: isTLS).run()
+      stream.close()
+    }
+    entry.setTask(task)
+    await withTaskCancellationHandler {
+      await task.value
+    } onCancel: {
+      task.cancel()
+    }
+    metrics.connections.add(-1)
+    connections.remove(number)
+  }
+
+  /// Stops the server.
+  ///
+  /// Idle connections are closed at once, running exchanges may finish within `grace`, then they are
+  /// cut off. Returns when no connection is left, and a little after the grace at the latest. Close the
+  /// listeners first.
+  package func shutdown(grace: Duration) async {
+    connections.beginShutdown()
+    let end = runtime.spawn { [runtime, connections] in
+      do {
+        try await runtime.sleep(for: grace)
+        connections.stopAll()
+        try await runtime.sleep(for: Self.cutOffTime)
+        connections.stopWaiting()
+      } catch {}
+    }
+    await connections.waitUntilEmpty()
+    end.cancel()
+  }
+
+  private func refuse(_ stream: any ByteStream) async {
+    let answer: StaticString =
+      "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    let bytes = UnsafeRawBufferPointer(start: answer.utf8Start, count: answer.utf8CodeUnitCount)
+    // The connection is closed whether or not the client gets to know why.
+    try? await stream.write(bytes, deadline: runtime.now + options.lingerTimeout)
+    try? await stream.finishWriting(deadline: runtime.now + options.lingerTimeout)
     stream.close()
   }
 
-  /// Stops: idle connections are closed at once, running exchanges may finish within `grace`, then they are
-  /// cut off. Returns when no connection is left. Close the listeners first.
-  package func shutdown(grace: Duration) async {}
+  /// A small response and its head go into one buffer of this size.
+  private static let bufferMinBytes = 16 << 10
+  /// What a cancelled handler is given to return.
+  private static let cutOffTime: Duration = .seconds(1)
 }

@@ -1,0 +1,143 @@
+// How long a message's body is, and whether the connection lives on: RFC 9112, sections 6 and 9.
+//
+// Two parties that disagree about where a message ends can be made to see different requests (request
+// smuggling). So everything that leaves room for two readings is refused: more than one
+// Content-Length even if equal, a list in one, signs, Content-Length beside Transfer-Encoding, any
+// Transfer-Encoding but one `chunked`, and any at all in HTTP/1.0.
+
+/// Where a body ends.
+enum BodyFraming: Equatable {
+  /// There is no body.
+  case none
+  /// After so many bytes.
+  case length(UInt64)
+  /// Where its chunks say (RFC 9112, section 7.1).
+  case chunked
+  /// Where the connection ends: responses only.
+  case untilClose
+}
+
+/// What the fields that frame a message say, gathered while a head is parsed.
+struct FramingFields {
+  private enum TransferEncoding { case absent, chunked, unsupported, invalid }
+
+  private var contentLength: UInt64?
+  private var transferEncoding = TransferEncoding.absent
+  private(set) var hostCount = 0
+  private(set) var closes = false
+  private(set) var keepsAlive = false
+  /// `Expect: 100-continue` was there.
+  private(set) var expectsContinue = false
+  private(set) var hasUnknownExpectation = false
+
+  /// Takes note of a field if it is one that frames messages.
+  ///
+  /// Names are told apart by their length first, as most fields are none of these.
+  mutating func note(
+    name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
+  ) throws(HTTPRejection) {
+    switch name.count {
+    case 4 where spells(name, "host"): try noteHost(value)
+    case 6 where spells(name, "expect"):
+      if spells(value, "100-continue") {
+        expectsContinue = true
+      } else {
+        hasUnknownExpectation = true
+      }
+    case 10 where spells(name, "connection"):
+      forEachElement(of: value) { element in
+        if spells(element, "close") { closes = true }
+        if spells(element, "keep-alive") { keepsAlive = true }
+      }
+    case 14 where spells(name, "content-length"): try noteContentLength(value)
+    case 17 where spells(name, "transfer-encoding"): noteTransferEncoding(value)
+    default: break
+    }
+  }
+
+  private mutating func noteHost(_ value: UnsafeRawBufferPointer) throws(HTTPRejection) {
+    hostCount += 1
+    guard value.allSatisfy(isHostCharacter) else { throw HTTPRejection(400, "invalid Host") }
+  }
+
+  private mutating func noteContentLength(
+    _ value: UnsafeRawBufferPointer
+  ) throws(HTTPRejection) {
+    guard contentLength == nil else { throw HTTPRejection(400, "more than one Content-Length") }
+    // 18 digits are below 2^63 and above any size of a file.
+    guard (1...18).contains(value.count) else { throw HTTPRejection(400, "invalid Content-Length") }
+    var length: UInt64 = 0
+    for byte in value {
+      guard byte &- 48 < 10 else { throw HTTPRejection(400, "invalid Content-Length") }
+      length = length &* 10 &+ UInt64(byte &- 48)
+    }
+    contentLength = length
+  }
+
+  private mutating func noteTransferEncoding(_ value: UnsafeRawBufferPointer) {
+    var found = transferEncoding
+    var count = 0
+    forEachElement(of: value) { element in
+      count += 1
+      switch found {
+      case .invalid: break
+      case .chunked: found = .invalid  // Nothing may follow `chunked`, not even itself.
+      case .absent, .unsupported:
+        if spells(element, "chunked") {
+          found = found == .absent ? .chunked : .unsupported
+        } else {
+          found = element.first.map(isTokenCharacter) == true ? .unsupported : .invalid
+        }
+      }
+    }
+    transferEncoding = count == 0 ? .invalid : found
+  }
+
+  /// How the body is framed, in a message of that minor version; `nil` when no field says.
+  func body(minorVersion: Int) throws(HTTPRejection) -> BodyFraming? {
+    switch transferEncoding {
+    case .absent: return contentLength.map { .length($0) }
+    case .chunked, .unsupported, .invalid: break
+    }
+    guard contentLength == nil else {
+      throw HTTPRejection(400, "Content-Length beside Transfer-Encoding")
+    }
+    guard minorVersion > 0 else { throw HTTPRejection(400, "Transfer-Encoding in HTTP/1.0") }
+    switch transferEncoding {
+    case .unsupported: throw HTTPRejection(501, "unsupported Transfer-Encoding")
+    case .invalid: throw HTTPRejection(400, "invalid Transfer-Encoding")
+    case .chunked, .absent: return .chunked
+    }
+  }
+
+  /// Whether the connection may be used for another message (RFC 9112, section 9.3).
+  func persists(minorVersion: Int) -> Bool {
+    !closes && (minorVersion > 0 || keepsAlive)
+  }
+}
+
+/// Whether `bytes` spell `text`, which is lower-case ASCII, in either case.
+@inline(__always)
+func spells(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+  guard bytes.count == text.utf8CodeUnitCount else { return false }
+  let expected = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+  for index in 0..<bytes.count where lowercased(bytes[index]) != expected[index] { return false }
+  return true
+}
+
+/// Calls `body` with each element of a comma-separated list, without white space around it.
+///
+/// Empty elements are skipped (RFC 9110, section 5.6.1).
+func forEachElement(of list: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
+  var start = 0
+  while start <= list.count {
+    var end = start
+    while end < list.count, list[end] != UInt8(ascii: ",") { end += 1 }
+    var lower = start
+    var upper = end
+    while lower < upper, isWhiteSpace(list[lower]) { lower += 1 }
+    while lower < upper, isWhiteSpace(list[upper - 1]) { upper -= 1 }
+    if lower < upper { body(UnsafeRawBufferPointer(rebasing: list[lower..<upper])) }
+    start = end + 1
+  }
+}
