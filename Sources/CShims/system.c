@@ -2,9 +2,12 @@
 #include "cshims.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 int cshims_random(void *bytes, size_t count) {
   ssize_t got;
@@ -22,3 +25,19 @@ ssize_t cshims_pread_nowait(int file, void *bytes, size_t count, off_t offset) {
   struct iovec part = {.iov_base = bytes, .iov_len = count};
   return preadv2(file, &part, 1, offset, RWF_NOWAIT);
 }
+
+int cshims_open_cached(const char *path) {
+#ifdef SYS_openat2
+  // struct open_how and RESOLVE_CACHED of <linux/openat2.h>, which old header packages lack.
+  struct {
+    uint64_t flags, mode, resolve;
+  } how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = 0x20};
+  return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+#else
+  (void)path;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+int cshims_syncfs(int file) { return syncfs(file); }

@@ -15,6 +15,13 @@ int cshims_accept(int listener);
 /// the page cache can be read on an event loop. File systems without it answer EOPNOTSUPP.
 ssize_t cshims_pread_nowait(int file, void *bytes, size_t count, off_t offset);
 
+/// open(2) for reading that answers EAGAIN instead of looking a name up on the disk (openat2 with RESOLVE_CACHED,
+/// Linux 5.12). Older kernels answer ENOSYS, some containers EPERM.
+int cshims_open_cached(const char *path);
+
+/// syncfs(2): the file system that holds `file`.
+int cshims_syncfs(int file);
+
 /// The checks of crc.c.
 typedef enum { CSHIMS_CRC32 = 0, CSHIMS_CRC32C = 1, CSHIMS_CRC64NVME = 2 } cshims_crc_kind;
 

@@ -1,0 +1,170 @@
+// All data directories of a node: which one takes a new block, and which ones may have a block.
+//
+// A new block goes where there is most room, so that unequal disks fill up evenly. A block is looked for in each
+// directory in turn; there are few.
+
+package import Base
+
+/// The data directories of a node.
+package struct DataDirectories: Sendable {
+  package let all: [DataDirectory]
+  private let reserve: DiskReserve
+
+  /// What the node remembers of a directory it has used.
+  package struct Remembered: Equatable, Sendable {
+    package var id: DataDirectoryID
+    package var usedBytes: Int
+    /// Whether the directory had blocks when the node's database first saw it: the database that knew them may
+    /// be lost, so only an operator decides about files without references there.
+    package var keepsUnknown: Bool
+
+    package init(id: DataDirectoryID, usedBytes: Int, keepsUnknown: Bool) {
+      self.id = id
+      self.usedBytes = usedBytes
+      self.keepsUnknown = keepsUnknown
+    }
+  }
+
+  /// Opens the directories: makes new ones, refuses those of other nodes, and empties `tmp`.
+  ///
+  /// A directory that the node has used and whose marker is missing is left out, unless that leaves none to
+  /// write to.
+  ///
+  /// - Parameter remembered: By path.
+  /// - Throws: `BlockError.unusable` or `.directoryLost`.
+  package static func open(
+    _ options: [DataDirectoryOptions], node: NodeID, remembered: [String: Remembered],
+    reserve: DiskReserve, syncing: Bool, files: any FileSystem, random: any RandomSource,
+    logger: Logger
+  ) throws -> DataDirectories {
+    var opened: [DataDirectory] = []
+    var lost: [String] = []
+    for option in options {
+      let known = remembered[option.path]
+      guard let id = try identity(option, node, known?.id, files, random) else {
+        logger.error(
+          "A data directory is not there; its blocks are missing. Mount its disk and restart.",
+          [("path", option.path)])
+        lost.append(option.path)
+        continue
+      }
+      if opened.contains(where: { $0.id == id }) {
+        throw BlockError.unusable("\(option.path) is in data_dir twice")
+      }
+      try prepare(option, syncing, files)
+      let hasBlocks = try known == nil && hasBlocks(option, files)
+      opened.append(
+        DataDirectory(
+          option, files: files, syncing: syncing,
+          remembered: Remembered(
+            id: id, usedBytes: known?.usedBytes ?? 0,
+            keepsUnknown: known?.keepsUnknown ?? hasBlocks)))
+    }
+    if let path = lost.first, opened.allSatisfy(\.options.isReadOnly) {
+      throw BlockError.directoryLost(path)
+    }
+    if opened.isEmpty { throw BlockError.unusable("data_dir names no directory") }
+    return DataDirectories(all: opened, reserve: reserve)
+  }
+
+  /// The directory's ID from its marker, which a new directory gets; `nil` when it is lost.
+  private static func identity(
+    _ option: DataDirectoryOptions, _ node: NodeID, _ known: DataDirectoryID?,
+    _ files: any FileSystem, _ random: any RandomSource
+  ) throws -> DataDirectoryID? {
+    if let marker = try DataDirectoryMarker.read(option.path, files) {
+      guard marker.node == node else {
+        throw BlockError.unusable(
+          "\(option.path) holds the blocks of another node (\(marker.node)): give each node its own "
+            + "data directory")
+      }
+      return marker.directory
+    }
+    if known != nil { return nil }
+    if option.isReadOnly {
+      throw BlockError.unusable(
+        "\(option.path) is read-only and holds no blocks of this node: remove it from data_dir")
+    }
+    try makeFolder(option.path, files)
+    // A marker that was removed by hand, or a disk of other things: blocks of nobody known.
+    if try hasBlocks(option, files) {
+      throw BlockError.unusable(
+        "\(option.path) has block files but no marker: restore the file "
+          + "\(DataDirectoryMarker.fileName), or use an empty directory")
+    }
+    let id = DataDirectoryID(high: random.next(), low: random.next())
+    try DataDirectoryMarker(node: node, directory: id).write(option.path, files)
+    return id
+  }
+
+  private static func hasBlocks(
+    _ option: DataDirectoryOptions, _ files: any FileSystem
+  ) throws -> Bool {
+    try files.list(option.path).contains { $0.utf8.count == 2 && Hex.decode($0) != nil }
+  }
+
+  /// Makes `path` and the folders above it.
+  private static func makeFolder(_ path: String, _ files: any FileSystem) throws {
+    var position = path.startIndex
+    while let slash = path[position...].dropFirst().firstIndex(of: "/") {
+      try ignoringExisting { try files.makeDirectory(String(path[..<slash])) }
+      position = slash
+    }
+    try files.makeDirectory(path)
+  }
+
+  /// A folder above may be one that this user cannot make but that is there.
+  private static func ignoringExisting(_ body: () throws -> Void) throws {
+    do { try body() } catch let error as FileError where error.isReadOnly {}
+  }
+
+  /// Empties `tmp`, and makes what an earlier run may have renamed without synchronising survive.
+  private static func prepare(
+    _ option: DataDirectoryOptions, _ syncing: Bool, _ files: any FileSystem
+  ) throws {
+    if option.isReadOnly { return }
+    let temporary = "\(option.path)/tmp"
+    try files.makeDirectory(temporary)
+    for name in try files.list(temporary) { _ = try files.remove("\(temporary)/\(name)") }
+    // Without this a block found whole could be one that a killed process had not made durable yet.
+    if syncing { try files.syncAll(option.path) }
+  }
+
+  /// The directories to try for a new block, those with most room first.
+  ///
+  /// - Throws: `BlockError.storageFull` or `.directoryLost` when none takes `byteCount` more.
+  func forWriting(_ byteCount: Int) throws -> [DataDirectory] {
+    let rooms = all.map { ($0.roomBytes(reserve), $0) }.filter { $0.0 >= byteCount }
+    if rooms.isEmpty { throw noRoom }
+    return rooms.sorted { $0.0 > $1.0 }.map(\.1)
+  }
+
+  /// Why no directory takes a block.
+  var noRoom: BlockError {
+    let writable = all.filter { !$0.options.isReadOnly }
+    if let lost = writable.first(where: \.isLost), writable.allSatisfy(\.isLost) {
+      return .directoryLost(lost.path)
+    }
+    let paths = writable.map(\.path).joined(separator: ", ")
+    return .storageFull(
+      "no data directory has room (\(paths)): free some space, raise its capacity or add another to "
+        + "data_dir; reads and deletes go on")
+  }
+
+  /// The room for more blocks, over all directories.
+  package var roomBytes: Int { all.reduce(0) { $0 + $1.roomBytes(reserve) } }
+
+  /// Looks at all markers, logs what changed, and returns a directory that is lost.
+  func checkMarkers(_ logger: Logger) -> DataDirectory? {
+    for directory in all where directory.checkMarker() {
+      if directory.isLost {
+        logger.error(
+          "A data directory has gone away; its blocks are missing. Look at its disk.",
+          [("path", directory.path)])
+      } else {
+        logger.info("A data directory is there again.", [("path", directory.path)])
+      }
+    }
+    return all.first(where: \.isLost)
+  }
+}

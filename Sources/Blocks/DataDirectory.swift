@@ -1,0 +1,150 @@
+// One data directory of a node: a place for block files, usually a disk.
+//
+// Invariants:
+//   1. Nothing is created below a directory whose marker was not read: a disk that is not mounted must not be
+//      replaced by the empty folder it is mounted on.
+//   2. A leaf directory (`<aa>/<bb>`) that `prepareLeaf` has answered for survives a power cut.
+
+package import Base
+private import Synchronization
+
+/// A data directory, as configured.
+package struct DataDirectoryOptions: Sendable {
+  package var path: String
+  /// The most that block files may take here; `nil` for what the disk has.
+  package var capacityBytes: UInt64?
+  /// No new blocks; those that are here are read and deleted.
+  package var isReadOnly: Bool
+
+  package init(path: String, capacityBytes: UInt64? = nil, isReadOnly: Bool = false) {
+    self.path = path
+    self.capacityBytes = capacityBytes
+    self.isReadOnly = isReadOnly
+  }
+}
+
+/// Names a data directory for its whole life, wherever it is mounted.
+package typealias DataDirectoryID = Identifier16<DataDirectoryTag>
+package enum DataDirectoryTag: Sendable {}
+
+/// A data directory that the node has opened.
+package final class DataDirectory: Sendable {
+  package let options: DataDirectoryOptions
+  package let id: DataDirectoryID
+  let files: any FileSystem
+  private let syncing: Bool
+  private let lost = Atomic<Bool>(false)
+  private let used: Atomic<Int>
+  /// A bit for each `<aa>`, then for each `<aa>/<bb>`: whether it survives a power cut.
+  private let durable = Mutex([UInt64](repeating: 0, count: (256 + 65_536) / 64))
+
+  /// Whether only an operator decides about files without references here.
+  package let keepsUnknown: Bool
+
+  init(
+    _ options: DataDirectoryOptions, files: any FileSystem, syncing: Bool,
+    remembered: DataDirectories.Remembered
+  ) {
+    self.options = options
+    self.files = files
+    self.syncing = syncing
+    id = remembered.id
+    keepsUnknown = remembered.keepsUnknown
+    used = Atomic(remembered.usedBytes)
+  }
+
+  var remembered: DataDirectories.Remembered {
+    .init(id: id, usedBytes: usedBytes, keepsUnknown: keepsUnknown)
+  }
+
+  /// Where the directory is.
+  package var path: String { options.path }
+
+  /// Whether its disk has gone away since the node started.
+  package var isLost: Bool { lost.load(ordering: .relaxed) }
+
+  /// What the block files here take, as far as they were counted.
+  package var usedBytes: Int { max(0, used.load(ordering: .relaxed)) }
+
+  func addUsed(_ bytes: Int) { used.wrappingAdd(bytes, ordering: .relaxed) }
+  func setUsed(_ bytes: Int) { used.store(bytes, ordering: .relaxed) }
+
+  /// Looks whether the directory is still the one that was opened.
+  ///
+  /// - Returns: Whether that changed.
+  func checkMarker() -> Bool {
+    var isHere = false
+    if let marker = try? DataDirectoryMarker.read(path, files) { isHere = marker.directory == id }
+    return lost.exchange(!isHere, ordering: .relaxed) == isHere
+  }
+
+  /// `<data>/<aa>/<bb>`.
+  package func leafPath(_ hash: BlockHash) -> String {
+    let hex = hash.hex
+    return "\(path)/\(hex.prefix(2))/\(hex.dropFirst(2).prefix(2))"
+  }
+
+  /// Where the file of the block `hash` is, if it is here.
+  package func filePath(_ hash: BlockHash) -> String {
+    let hex = hash.hex
+    return "\(path)/\(hex.prefix(2))/\(hex.dropFirst(2).prefix(2))/\(hex)"
+  }
+
+  /// Where a file being written is until it is whole.
+  func temporaryPath(random: any RandomSource) -> String {
+    "\(path)/tmp/\(Hex.encode(random.bytes(16)))"
+  }
+
+  /// Makes the leaf directory of `hash` so that it survives a power cut.
+  ///
+  /// Most calls find the bit set. The first one in a process for a leaf pays, even if the leaf is there: it may
+  /// have been made a moment ago by another upload that has not synchronised it yet.
+  func prepareLeaf(_ hash: BlockHash) throws(FileError) {
+    let bytes = hash.bytes
+    let top = Int(bytes[0])
+    let leaf = 256 + top * 256 + Int(bytes[1])
+    if isDurable(leaf) { return }
+    let leafPath = leafPath(hash)
+    let topPath = String(leafPath.dropLast(3))
+    if !isDurable(top) {
+      try files.makeDirectory(topPath)
+      if syncing { try files.syncDirectory(path) }
+      setDurable(top)
+    }
+    try files.makeDirectory(leafPath)
+    if syncing { try files.syncDirectory(topPath) }
+    setDurable(leaf)
+  }
+
+  private func isDurable(_ bit: Int) -> Bool {
+    durable.withLock { $0[bit >> 6] >> UInt64(bit & 63) & 1 == 1 }
+  }
+
+  private func setDurable(_ bit: Int) {
+    durable.withLock { $0[bit >> 6] |= 1 << UInt64(bit & 63) }
+  }
+
+  /// The room for more blocks: what the disk has beyond `reserve`, and what the capacity leaves.
+  func roomBytes(_ reserve: DiskReserve) -> Int {
+    guard !options.isReadOnly, !isLost, let room = try? files.room(path) else { return 0 }
+    let kept = reserve.bytes(totalBytes: room.totalBytes)
+    let free = room.freeBytes > kept ? Int(clamping: room.freeBytes - kept) : 0
+    guard let capacity = options.capacityBytes else { return free }
+    return min(free, max(0, Int(clamping: capacity) - usedBytes))
+  }
+}
+
+/// Room on a disk that blocks do not take, so that the database, logs and deletions go on when it is full.
+package enum DiskReserve: Sendable {
+  /// A twentieth of the disk, at most 1 GiB: what a database of millions of objects needs for its log and
+  /// its growth, without wasting a large disk or all of a small one.
+  case automatic
+  case bytes(UInt64)
+
+  func bytes(totalBytes: UInt64) -> UInt64 {
+    switch self {
+    case .automatic: min(totalBytes / 20, 1 << 30)
+    case .bytes(let bytes): bytes
+    }
+  }
+}
