@@ -45,8 +45,11 @@ def content(size, seed):
 
 
 def digest(path):
+    state = hashlib.sha256()
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            state.update(piece)
+    return state.hexdigest()
 
 
 def make_tree(folder, names=None, sizes=None, big=False):
