@@ -10,6 +10,12 @@ import PackageDescription
 /// volunteer's build.
 let strict = Context.environment["GRANGE_STRICT"] == "1"
 
+/// Set by the scripts: the release build serves tests and users.
+///
+/// `@testable import` works in it, and the tests themselves are not optimised: that saves a third of the build, and
+/// the optimiser of Swift 6.3 crashes on some of them.
+let testable = Context.environment["GRANGE_TESTABLE"] == "1"
+
 let settings: [SwiftSetting] =
   [
     .enableUpcomingFeature("ExistentialAny"),
@@ -17,6 +23,7 @@ let settings: [SwiftSetting] =
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
   ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+  + (testable ? [.unsafeFlags(["-enable-testing"])] : [])
 
 /// Set by the scripts and the container: the programs carry the Swift runtime.
 ///
@@ -45,7 +52,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
   -> Target
 {
   .testTarget(
-    name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+    name: name, dependencies: dependencies, resources: resources,
+    swiftSettings: settings + (testable ? [.unsafeFlags(["-Onone"])] : []))
 }
 
 let package = Package(
@@ -76,7 +84,7 @@ let package = Package(
     layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),
 
     // Interfaces.
-    layer("APICommon", ["Base", "Codecs", "Crypto", "HTTP", "Model"]),
+    layer("APICommon", ["Base", "Codecs", "Crypto", "HTTP", "Model", "Reactor"]),
     layer("S3API", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
     layer("AdminAPI", ["APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "Model"]),
     layer(

@@ -42,6 +42,6 @@ step() {
     printf '%-16s %5d s  failed (%d)\n' "$name" "$seconds" "$code"
   fi
   echo "$name" >> "$results/failed-steps"
-  tail -n "${GRANGE_TEST_LOG_LINES:-80}" "$logs/$name.log" | cut -c1-2000
+  tail -n "${GRANGE_TEST_LOG_LINES:-40}" "$logs/$name.log" | cut -c1-2000
   return 1
 }
