@@ -98,7 +98,7 @@ let package = Package(
 
     // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread.
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
-    tests("APICommonTests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP"]),
+    tests("APICommonTests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
     tests("BaseTests", ["Base"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB"]),
     tests("TidyTests", []),

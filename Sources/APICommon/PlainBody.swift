@@ -2,7 +2,6 @@
 
 import HTTP
 package import Model
-import Reactor
 
 /// Reads one body.
 ///

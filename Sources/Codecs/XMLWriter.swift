@@ -41,6 +41,9 @@ package struct XMLWriter: Sendable {
     close(name)
   }
 
+  /// Text inside the element that is open.
+  package mutating func text(_ text: String) { write(text, inAttribute: false) }
+
   private mutating func open(
     _ name: StaticString, _ attributes: KeyValuePairs<StaticString, String>
   ) {

@@ -1,0 +1,91 @@
+// GetObject and HeadObject: they differ in the body alone, which the HTTP server leaves out after HEAD.
+
+import APICommon
+import HTTP
+import Model
+
+/// Reads of an object.
+enum GetObject {
+  /// Answers `GET or HEAD /bucket/key`.
+  static func handle(_ request: S3Request) async throws {
+    let bucket = try await request.bucket(anyOf: .read)
+    let key = try request.key()
+    guard let version = try await request.store.objects.head(bucket: bucket, key: key) else {
+      throw S3Error(.noSuchKey, details: [S3Error.Detail("Key", key.string)])
+    }
+    try checkConditions(request.headers, version)
+    let selection = try select(request, version)
+    var headers = try ObjectHeaders.write(version, overriddenBy: request.target)
+    if selection.status == 206 {
+      headers.append(
+        "content-range",
+        "bytes \(selection.range.lowerBound)-\(selection.range.upperBound - 1)/\(version.sizeBytes)"
+      )
+    } else if request.headers["x-amz-checksum-mode"]?.uppercased() == "ENABLED" {
+      // Clients compare the checksum with the bytes they get, so it is not sent with a part of them.
+      ObjectHeaders.append(
+        version.metadata.checksums, type: version.metadata.checksumType,
+        partCount: version.partCount, to: &headers)
+    }
+    if selection.isPart { headers.append("x-amz-mp-parts-count", String(version.partCount)) }
+    try await send(request, version, selection, headers)
+  }
+
+  private static func send(
+    _ request: S3Request, _ version: ObjectVersion, _ selection: Selection, _ headers: HTTPHeaders
+  ) async throws {
+    let response = try await request.exchange.beginResponse(
+      selection.status, headers: headers, contentLength: UInt64(selection.range.count))
+    if request.exchange.request.method != "HEAD" && !selection.range.isEmpty {
+      try await request.store.objects.read(version, range: selection.range) { bytes in
+        try await response.write(bytes)
+      }
+    }
+    try await response.finish()
+  }
+
+  private static func checkConditions(
+    _ headers: HTTPHeaders, _ version: ObjectVersion
+  ) throws(S3Error) {
+    let conditions = ReadConditions(headers)
+    switch conditions.evaluate(etag: version.metadata.etag, lastModified: version.lastModified) {
+    case .proceed: return
+    case .notModified: throw S3Error(.notModified)
+    case .failed: throw S3Error(.preconditionFailed)
+    }
+  }
+
+  /// The bytes of an object that are asked for.
+  private struct Selection {
+    var range: Range<UInt64>
+    var status: Int
+    /// Whether a part of a multipart object was asked for by its number.
+    var isPart = false
+  }
+
+  private static func select(
+    _ request: S3Request, _ version: ObjectVersion
+  ) throws(S3Error) -> Selection {
+    let whole = 0..<version.sizeBytes
+    if let number = try request.number("partNumber") {
+      if version.partCount == 0 && number == 1 { return Selection(range: whole, status: 200) }
+      guard let range = version.range(ofPart: number) else {
+        throw S3Error(.invalidRange, details: sizeDetail(version))
+      }
+      return Selection(range: range, status: range.isEmpty ? 200 : 206, isPart: true)
+    }
+    guard
+      ReadConditions.rangeCounts(
+        request.headers, etag: version.metadata.etag, lastModified: version.lastModified)
+    else { return Selection(range: whole, status: 200) }
+    switch ByteRange(request.headers["range"], size: version.sizeBytes) {
+    case .whole: return Selection(range: whole, status: 200)
+    case .part(let range): return Selection(range: range, status: 206)
+    case .unsatisfiable: throw S3Error(.invalidRange, details: sizeDetail(version))
+    }
+  }
+
+  private static func sizeDetail(_ version: ObjectVersion) -> [S3Error.Detail] {
+    [S3Error.Detail("ActualObjectSize", String(version.sizeBytes))]
+  }
+}

@@ -1,0 +1,143 @@
+// ListObjects (version 1) and ListObjectsV2.
+
+import APICommon
+import Base
+import Codecs
+import HTTP
+import Model
+
+/// Listings of objects.
+enum ListObjects {
+  enum Version { case one, two }
+
+  /// Answers `GET /bucket`.
+  static func handle(_ request: S3Request, version: Version) async throws {
+    let bucket = try await request.bucket(anyOf: .read)
+    let question = try ListQuestion(request, version: version)
+    // A page of no keys needs no look; the first key that it would hold cannot be known cheaply.
+    let page =
+      question.query.limit == 0
+      ? nil
+      : try await request.store.objects.list(bucket: bucket, question.query)
+    try await request.respond(xml: "ListBucketResult") { xml in
+      question.write(page, request, to: &xml)
+    }
+  }
+}
+
+/// A question for a page, as the query words it.
+struct ListQuestion {
+  /// S3's limit on a page.
+  static let keysMax = 1000
+
+  let query: ListQuery
+  private let version: ListObjects.Version
+  private let maxKeys: Int
+  private let encodesURL: Bool
+  private let marker: String?
+  private let startAfter: String?
+  private let token: String?
+  private let writesOwner: Bool
+
+  init(_ request: S3Request, version: ListObjects.Version) throws(S3Error) {
+    let target = request.target
+    self.version = version
+    maxKeys = min(try request.number("max-keys") ?? Self.keysMax, Self.keysMax)
+    encodesURL = try Self.encodesURL(target)
+    var query = ListQuery(
+      prefix: Array(try target.value("prefix", orEmpty: true).utf8),
+      delimiter: Array(try target.value("delimiter", orEmpty: true).utf8), limit: maxKeys)
+    switch version {
+    case .one:
+      marker = try target.value("marker", orEmpty: true)
+      startAfter = nil
+      token = nil
+      writesOwner = true
+      query.after = query.position(marker: Array((marker ?? "").utf8))
+    case .two:
+      marker = nil
+      startAfter = try target.value("start-after")
+      token = try target.value("continuation-token")
+      writesOwner = try target.value("fetch-owner") == "true"
+      if let token {
+        query.after = try ContinuationToken.decode(token)
+      } else if let startAfter, !startAfter.isEmpty {
+        query.after = .afterKey(Array(startAfter.utf8))
+      }
+    }
+    self.query = query
+  }
+
+  /// Whether keys are to be percent-encoded, for XML cannot hold all of them.
+  static func encodesURL(_ target: RequestTarget) throws(S3Error) -> Bool {
+    switch try target.value("encoding-type") {
+    case nil, "": return false
+    case "url": return true
+    default: throw S3Error(.invalidArgument, "The encoding-type must be url.")
+    }
+  }
+
+  /// Writes the answer, but its root element.
+  func write(_ page: ListPage?, _ request: S3Request, to xml: inout XMLWriter) {
+    xml.element("Name", request.bucketName)
+    xml.element("Prefix", text(query.prefix))
+    if !query.delimiter.isEmpty { xml.element("Delimiter", text(query.delimiter)) }
+    xml.element("MaxKeys", maxKeys)
+    if encodesURL { xml.element("EncodingType", "url") }
+    xml.element("IsTruncated", page?.next != nil)
+    switch version {
+    case .one: writePosition1(page, to: &xml)
+    case .two: writePosition2(page, to: &xml)
+    }
+    for object in page?.objects ?? [] { write(object, request, to: &xml) }
+    for prefix in page?.commonPrefixes ?? [] {
+      xml.element("CommonPrefixes") { xml in xml.element("Prefix", text(prefix)) }
+    }
+  }
+
+  private func writePosition1(_ page: ListPage?, to xml: inout XMLWriter) {
+    xml.element("Marker", text(Array((marker ?? "").utf8)))
+    switch page?.next {
+    case .afterKey(let key): xml.element("NextMarker", text(key))
+    case .afterPrefix(let prefix): xml.element("NextMarker", text(prefix))
+    case .start, nil: break
+    }
+  }
+
+  private func writePosition2(_ page: ListPage?, to xml: inout XMLWriter) {
+    xml.element("KeyCount", (page?.objects.count ?? 0) + (page?.commonPrefixes.count ?? 0))
+    if let startAfter { xml.element("StartAfter", text(Array(startAfter.utf8))) }
+    if let token { xml.element("ContinuationToken", token) }
+    if let next = page?.next.flatMap(ContinuationToken.encode) {
+      xml.element("NextContinuationToken", next)
+    }
+  }
+
+  private func write(_ object: ListedObject, _ request: S3Request, to xml: inout XMLWriter) {
+    xml.element("Contents") { xml in
+      xml.element("Key", text(object.key.bytes))
+      xml.element("LastModified", CivilTime(object.lastModified).iso8601)
+      xml.element("ETag", "\"\(object.etag)\"")
+      for algorithm in object.checksumAlgorithms {
+        xml.element("ChecksumAlgorithm", algorithm.name)
+        xml.element("ChecksumType", object.checksumType.name)
+      }
+      xml.element("Size", object.sizeBytes)
+      if writesOwner { request.writeOwner("Owner", to: &xml) }
+      xml.element("StorageClass", "STANDARD")
+    }
+  }
+
+  private func text(_ bytes: [UInt8]) -> String {
+    encodesURL
+      ? PercentCoding.encode(bytes, allowed: .unreservedAndSlash)
+      : String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+extension RequestTarget {
+  /// The value of a parameter; the empty text without one.
+  func value(_ name: StaticString, orEmpty: Bool) throws(S3Error) -> String {
+    try value(name) ?? ""
+  }
+}

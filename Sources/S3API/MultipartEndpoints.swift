@@ -1,0 +1,104 @@
+// CreateMultipartUpload, UploadPart, AbortMultipartUpload.
+
+import APICommon
+import Base
+import Codecs
+import HTTP
+import Model
+
+/// The steps of a multipart upload before its completion.
+enum MultipartEndpoints {
+  /// Answers `POST /bucket/key?uploads`.
+  static func create(_ request: S3Request) async throws {
+    let bucket = try await request.bucket(anyOf: .write)
+    let key = try request.key()
+    var metadata = ObjectMetadata(headers: try ObjectHeaders.read(request.headers))
+    let checksum = try checksum(request.headers)
+    if let checksum {
+      // A sum of no bytes says which algorithm the parts are to have.
+      metadata.checksums = [ObjectChecksum(algorithm: checksum.algorithm, value: [])]
+      metadata.checksumType = checksum.type
+    }
+    let id = try await request.store.uploads.create(bucket: bucket, key: key, metadata: metadata)
+    var headers = HTTPHeaders()
+    if let checksum {
+      headers.append("x-amz-checksum-algorithm", checksum.algorithm.name)
+      headers.append("x-amz-checksum-type", checksum.type.name)
+    }
+    try await request.respond(xml: "InitiateMultipartUploadResult", headers: headers) { xml in
+      xml.element("Bucket", request.bucketName)
+      xml.element("Key", key.string)
+      xml.element("UploadId", id.hex)
+    }
+  }
+
+  /// The checksum that the parts and the object are to have; `nil` when the client names none.
+  static func checksum(
+    _ headers: HTTPHeaders
+  ) throws(S3Error) -> (algorithm: ChecksumAlgorithm, type: ChecksumType)? {
+    guard let name = headers["x-amz-checksum-algorithm"] else {
+      if headers.contains("x-amz-checksum-type") {
+        throw S3Error(
+          .invalidRequest, "x-amz-checksum-type needs the header x-amz-checksum-algorithm.")
+      }
+      return nil
+    }
+    guard let algorithm = ChecksumAlgorithm(name: name) else {
+      throw S3Error(.invalidRequest, "x-amz-checksum-algorithm names no known algorithm.")
+    }
+    guard let typeName = headers["x-amz-checksum-type"] else {
+      return (algorithm, MultipartChecksums.defaultType(algorithm))
+    }
+    guard let type = ChecksumType(name: typeName), MultipartChecksums.isValid(algorithm, type)
+    else {
+      throw S3Error(
+        .invalidRequest, "The x-amz-checksum-type cannot be used with \(algorithm.name).")
+    }
+    return (algorithm, type)
+  }
+
+  /// Answers `PUT /bucket/key?partNumber=N&uploadId=ID`.
+  static func uploadPart(_ request: S3Request) async throws {
+    let bucket = try await request.bucket(anyOf: .write)
+    let key = try request.key()
+    let id = try request.uploadID()
+    guard let number = try request.number("partNumber") else { throw S3Error(.invalidArgument) }
+    guard let upload = try await request.store.uploads.get(bucket: bucket, key: key, id: id) else {
+      throw S3Error(.noSuchUpload, details: [S3Error.Detail("UploadId", id.hex)])
+    }
+    let expected = upload.metadata.checksums.first?.algorithm
+    let body = try request.plainBody(computing: expected)
+    if let expected, let sent = body.claims.checksumAlgorithm, sent != expected {
+      throw S3Error(
+        .invalidRequest, "The upload was begun with \(expected.name); the part has \(sent.name).")
+    }
+    let writer = try await request.store.uploads.partWriter(
+      bucket: bucket, key: key, id: id, number: number)
+    let summary: BodySummary
+    do {
+      let digests = body.digests
+      try await writer.append(
+        from: { buffer in try await body.read(into: buffer) },
+        observe: { bytes in digests.observe(bytes) })
+      summary = try body.finish()
+    } catch {
+      await writer.abandon()
+      throw error
+    }
+    let part = try await writer.commit(
+      etag: Hex.encode(summary.md5), checksums: summary.checksum.map { [$0] } ?? [])
+    var headers: HTTPHeaders = ["etag": "\"\(part.etag)\""]
+    for checksum in part.checksums {
+      headers.append(checksum.algorithm.headerName, checksum.base64)
+    }
+    try await request.exchange.respond(200, headers: headers)
+  }
+
+  /// Answers `DELETE /bucket/key?uploadId=ID`.
+  static func abort(_ request: S3Request) async throws {
+    let bucket = try await request.bucket(anyOf: .write)
+    try await request.store.uploads.abort(
+      bucket: bucket, key: request.key(), id: request.uploadID())
+    try await request.exchange.respond(204)
+  }
+}

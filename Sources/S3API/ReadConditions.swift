@@ -1,0 +1,66 @@
+// Conditional reads (RFC 9110, section 13): a client that has a copy asks whether it is still right.
+
+import APICommon
+import Base
+import HTTP
+
+/// The conditions of a request that reads an object.
+struct ReadConditions {
+  /// What the conditions come to.
+  enum Outcome: Equatable {
+    case proceed
+    case notModified
+    case failed
+  }
+
+  private let ifMatch: String?
+  private let ifNoneMatch: String?
+  private let ifModifiedSince: WallTime?
+  private let ifUnmodifiedSince: WallTime?
+
+  /// Reads the headers; dates that cannot be read are ignored, as the RFC says.
+  init(_ headers: HTTPHeaders) {
+    ifMatch = headers["if-match"]
+    ifNoneMatch = headers["if-none-match"]
+    ifModifiedSince = headers["if-modified-since"].flatMap { CivilTime(httpDate: $0)?.wallTime }
+    ifUnmodifiedSince = headers["if-unmodified-since"].flatMap { CivilTime(httpDate: $0)?.wallTime }
+  }
+
+  /// Evaluates the conditions in the order of section 13.2.2: those on ETags take the place of those on
+  /// dates.
+  func evaluate(etag: String, lastModified: WallTime) -> Outcome {
+    if let ifMatch {
+      guard Self.lists(ifMatch, etag) else { return .failed }
+    } else if let ifUnmodifiedSince, lastModified.seconds > ifUnmodifiedSince.seconds {
+      return .failed
+    }
+    if let ifNoneMatch {
+      if Self.lists(ifNoneMatch, etag) { return .notModified }
+    } else if let ifModifiedSince, lastModified.seconds <= ifModifiedSince.seconds {
+      return .notModified
+    }
+    return .proceed
+  }
+
+  /// Whether a Range header counts: `If-Range` names the copy of which the client has a part.
+  static func rangeCounts(_ headers: HTTPHeaders, etag: String, lastModified: WallTime) -> Bool {
+    guard let text = headers["if-range"] else { return true }
+    if let date = CivilTime(httpDate: text) { return date.wallTime.seconds == lastModified.seconds }
+    return !text.hasPrefix("W/") && lists(text, etag)
+  }
+
+  /// Whether a list of entity tags names `etag`.
+  ///
+  /// Clients leave out the quotes at times.
+  private static func lists(_ list: String, _ etag: String) -> Bool {
+    list.split(separator: ",").contains { element in
+      var tag = element.drop { $0 == " " }
+      while tag.last == " " { tag.removeLast() }
+      if tag == "*" { return true }
+      if tag.hasPrefix("W/") { tag = tag.dropFirst(2) }
+      if tag.first == "\"" { tag = tag.dropFirst() }
+      if tag.last == "\"" { tag = tag.dropLast() }
+      return tag == etag
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// Which bucket and key a request is about.
+//
+//   path style:          http://s3.example.org/bucket/key
+//   virtual-host style:  http://bucket.s3.example.org/key
+//
+// The path was decoded before it is taken apart, and nothing else happens to it: `//`, `.` and `..` are parts
+// of keys.
+
+import APICommon
+import Base
+
+/// The domain below which bucket names are host names.
+struct RootDomain: Sendable {
+  /// In lower case, with a leading dot; `nil` for none.
+  private let suffix: String?
+
+  /// `.s3.example.org`, with or without the leading dot; empty for none.
+  init(_ text: String) {
+    let trimmed = text.lowercased().drop { $0 == "." }
+    suffix = trimmed.isEmpty ? nil : ".\(trimmed)"
+  }
+
+  /// The bucket that a `Host` names; `nil` when the host is the domain itself or lies outside of it.
+  func bucket(inHost host: String) -> String? {
+    guard let suffix else { return nil }
+    var name = host.lowercased()
+    // A port follows the last colon; an IPv6 address in brackets is no name below any domain.
+    if let colon = name.utf8.lastIndex(of: UInt8(ascii: ":")) { name = String(name[..<colon]) }
+    if name.utf8.last == UInt8(ascii: ".") { name.removeLast() }
+    guard name.hasSuffix(suffix), name.utf8.count > suffix.utf8.count else { return nil }
+    return String(name.dropLast(suffix.count))
+  }
+}
+
+/// What a request is about: the service, a bucket, or a key in a bucket.
+struct RequestAddress: Equatable, Sendable {
+  /// `nil`: the service.
+  let bucket: String?
+  /// The key's bytes, not yet checked; `nil`: the bucket or the service.
+  let key: [UInt8]?
+
+  init(bucket: String? = nil, key: [UInt8]? = nil) {
+    self.bucket = bucket
+    self.key = key
+  }
+
+  /// The address of a request.
+  ///
+  /// - Throws: `InvalidBucketName` when the bucket's name is empty or not UTF-8.
+  init(_ target: RequestTarget, host: String?, rootDomain: RootDomain) throws(S3Error) {
+    let path = target.path.dropFirst()
+    if let host, let bucket = rootDomain.bucket(inHost: host) {
+      self.init(bucket: bucket, key: path.isEmpty ? nil : Array(path))
+      return
+    }
+    if path.isEmpty {
+      self.init()
+      return
+    }
+    let slash = path.firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+    guard slash > path.startIndex,
+      let bucket = String(validating: path[..<slash], as: UTF8.self)
+    else { throw S3Error(.invalidBucketName) }
+    let key = path[slash...].dropFirst()
+    self.init(bucket: bucket, key: key.isEmpty ? nil : Array(key))
+  }
+}

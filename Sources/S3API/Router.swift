@@ -1,0 +1,121 @@
+// From method, address and query to an operation.
+//
+// S3 tells operations apart by query parameters: `GET /bucket` lists, `GET /bucket?acl` reads an ACL. A
+// parameter that selects another operation must never be overlooked, or `DELETE /bucket?policy` would delete
+// the bucket. So all such parameters are known here, and a combination that is not implemented is 501. Other
+// parameters are ignored, as S3 does.
+
+import APICommon
+import Codecs
+import HTTP
+
+/// Chooses operations.
+enum Router {
+  /// The query parameters that select an operation.
+  private static let selectors: [StaticString] = [
+    "accelerate", "acl", "analytics", "annotations", "append", "attributes", "cors", "delete",
+    "encryption", "intelligent-tiering", "inventory", "legal-hold", "lifecycle", "location",
+    "logging", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable",
+    "metadataTable", "metrics", "notification", "object-lock", "ownershipControls", "partNumber",
+    "policy", "policyStatus", "publicAccessBlock", "renameObject", "replication",
+    "requestPayment", "restore", "retention", "select", "session", "tagging", "torrent",
+    "uploadId", "uploads", "versionId", "versioning", "versions", "website",
+  ]
+
+  /// The operation of a request.
+  ///
+  /// - Throws: `NotImplemented`, `MethodNotAllowed`, `InvalidArgument`.
+  static func route(
+    _ method: String, _ address: RequestAddress, _ target: RequestTarget
+  ) throws(S3Error) -> S3Operation {
+    let selected = try selectors(in: target)
+    let operation: S3Operation?
+    if address.bucket == nil {
+      operation = method == "GET" && selected.isEmpty ? .listBuckets : nil
+    } else if address.key == nil {
+      operation = try bucketOperation(method, selected, target)
+    } else {
+      operation = objectOperation(method, selected)
+    }
+    if let operation { return operation }
+    guard ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"].contains(method) else {
+      throw S3Error(.methodNotAllowed)
+    }
+    throw S3Error(.notImplemented)
+  }
+
+  /// The selectors of a query, sorted and joined with `+`.
+  private static func selectors(in target: RequestTarget) throws(S3Error) -> String {
+    guard !target.query.isEmpty else { return "" }
+    var found: [String] = []
+    for selector in selectors where target.has(selector) { found.append("\(selector)") }
+    // Without versioning each object has one version, which S3 calls null.
+    if try target.value("versionId") == "null" { found.removeAll { $0 == "versionId" } }
+    return found.joined(separator: "+")
+  }
+
+  private static func bucketOperation(
+    _ method: String, _ selected: String, _ target: RequestTarget
+  ) throws(S3Error) -> S3Operation? {
+    switch (method, selected) {
+    case ("GET", ""):
+      switch try target.value("list-type") {
+      case nil: return .listObjects
+      case "2": return .listObjectsV2
+      default: throw S3Error(.invalidArgument, "The list-type must be 2.")
+      }
+    case ("GET", "location"): return .getBucketLocation
+    case ("GET", "uploads"): return .listMultipartUploads
+    case ("HEAD", ""): return .headBucket
+    case ("PUT", ""): return .createBucket
+    case ("DELETE", ""): return .deleteBucket
+    case ("POST", "delete"): return .deleteObjects
+    default: return nil
+    }
+  }
+
+  private static func objectOperation(_ method: String, _ selected: String) -> S3Operation? {
+    switch (method, selected) {
+    case ("GET", ""), ("GET", "partNumber"): .getObject
+    case ("HEAD", ""), ("HEAD", "partNumber"): .headObject
+    case ("PUT", ""): .putObject
+    case ("DELETE", ""): .deleteObject
+    case ("POST", "uploads"): .createMultipartUpload
+    case ("PUT", "partNumber+uploadId"): .uploadPart
+    case ("POST", "uploadId"): .completeMultipartUpload
+    case ("DELETE", "uploadId"): .abortMultipartUpload
+    case ("GET", "uploadId"): .listParts
+    default: nil
+    }
+  }
+
+  /// Headers that change what an operation means, by how their names begin.
+  private static let unimplementedHeaders = [
+    "x-amz-bucket-object-lock-enabled", "x-amz-copy-source", "x-amz-if-match-",
+    "x-amz-object-lock-", "x-amz-server-side-encryption", "x-amz-tagging",
+    "x-amz-write-offset-bytes",
+  ]
+
+  /// Conditions of writes: to ignore them would overwrite what the client wants kept.
+  private static let writeConditions = [
+    "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
+  ]
+
+  /// Refuses headers that ask for something that is not done here.
+  static func refuseWhatIsNotImplemented(
+    _ operation: S3Operation, _ headers: HTTPHeaders
+  ) throws(S3Error) {
+    for index in headers.indices {
+      let field = headers.raw(at: index)
+      let isUnknown =
+        unimplementedHeaders.contains { field.name.utf8.starts(with: $0.utf8) }
+        && !field.value.elementsEqual("false".utf8)
+      let isCondition = operation.isWrite && writeConditions.contains(field.name)
+      if isUnknown || isCondition {
+        throw S3Error(
+          .notImplemented, "The header \(field.name) is not implemented yet.",
+          details: [S3Error.Detail("Header", field.name)])
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+// The S3 interface: from an HTTP exchange to an operation on the store, and back.
+//
+// Every request passes the same steps: the path and query are decoded, the address names bucket and key,
+// the signature says who asks, the router names the operation, and the operation's own file does it. What
+// any step throws becomes an error document.
+//
+// Invariants:
+//   1. Nothing is read from the store, but the access key, before the signature was found right.
+//   2. Whatever is asked for and is not implemented is answered 501; it is never done halfway.
+
+import APICommon
+package import Base
+package import HTTP
+package import Model
+
+/// Answers S3 requests.
+package struct S3Handler: HTTPHandler {
+  /// What a node's configuration says about S3.
+  package struct Options: Sendable {
+    /// The region that clients must sign for.
+    package var region: String
+    /// The host name below which bucket names are host names, such as `.s3.example.org`; empty for none.
+    package var rootDomain: String
+
+    package init(region: String = "grange", rootDomain: String = "") {
+      self.region = region
+      self.rootDomain = rootDomain
+    }
+  }
+
+  /// The header of a response that names the request: to be set as the HTTP server's `requestIDHeader`.
+  package static let requestIDHeader = "x-amz-request-id"
+
+  private let options: Options
+  private let rootDomain: RootDomain
+  private let store: Store
+  private let authenticator: Authenticator
+  private let counters: S3Counters
+  private let logger: Logger
+
+  package init(
+    options: Options, store: Store, runtime: any Runtime, metrics: MetricsRegistry, logger: Logger
+  ) {
+    self.options = options
+    self.store = store
+    self.logger = logger
+    rootDomain = RootDomain(options.rootDomain)
+    counters = S3Counters(metrics)
+    authenticator = Authenticator(
+      region: options.region, accessKeys: store.accessKeys, runtime: runtime)
+  }
+
+  package nonisolated(nonsending) func handle(_ exchange: HTTPExchange) async {
+    do {
+      try await answer(exchange)
+    } catch {
+      await refuse(exchange, error)
+    }
+  }
+
+  private func answer(_ exchange: HTTPExchange) async throws {
+    let head = exchange.request
+    let target = try RequestTarget(head)
+    let address = try RequestAddress(target, host: head.host, rootDomain: rootDomain)
+    guard let caller = try await authenticator.authenticate(head, target) else {
+      throw S3Error(.accessDenied, "Anonymous requests are refused; sign the request.")
+    }
+    let operation = try Router.route(head.method, address, target)
+    counters.count(operation)
+    try Router.refuseWhatIsNotImplemented(operation, head.headers)
+    let request = S3Request(
+      exchange: exchange, target: target, address: address, caller: caller, store: store,
+      region: options.region)
+    try await operation.perform(request)
+  }
+
+  private func refuse(_ exchange: HTTPExchange, _ error: any Error) async {
+    let answer = S3Error(answering: error)
+    let facts = [
+      ("request", exchange.requestID), ("method", exchange.request.method),
+      ("path", exchange.request.path), ("error", String(describing: error)),
+    ]
+    if answer.code == .internalError {
+      logger.error("a request failed unexpectedly", facts)
+    } else {
+      logger.debug("a request was refused", facts)
+    }
+    // A response that has begun cannot be taken back: the connection ends in the middle of it, which tells
+    // the client.
+    guard !exchange.hasResponded else { return }
+    counters.count(answer)
+    var headers = HTTPHeaders()
+    for detail in answer.details where answer.code == .invalidRange {
+      headers.append("content-range", "bytes */\(detail.value)")
+    }
+    var body: [UInt8] = []
+    if answer.status != 304 {
+      headers.append("content-type", "application/xml")
+      body = answer.document(resource: exchange.request.path, requestID: exchange.requestID)
+    }
+    do {
+      try await exchange.respond(answer.status, headers: headers, body: body)
+    } catch {
+      logger.debug("a refusal did not reach its client", facts)
+    }
+  }
+}
+
+/// How many requests of each kind there were.
+private struct S3Counters: Sendable {
+  private let operations: [S3Operation: Counter]
+  private let clientErrors: Counter
+  private let serverErrors: Counter
+
+  init(_ metrics: MetricsRegistry) {
+    var operations: [S3Operation: Counter] = [:]
+    for operation in S3Operation.allCases {
+      operations[operation] = metrics.counter(
+        "grange_s3_operations_total", "Authenticated S3 requests by operation.",
+        labels: ["operation": operation.rawValue])
+    }
+    self.operations = operations
+    let help = "S3 requests that were answered with an error, by who can mend it."
+    clientErrors = metrics.counter("grange_s3_errors_total", help, labels: ["side": "client"])
+    serverErrors = metrics.counter("grange_s3_errors_total", help, labels: ["side": "server"])
+  }
+
+  func count(_ operation: S3Operation) { operations[operation]?.add() }
+
+  func count(_ error: S3Error) {
+    if error.status >= 500 { serverErrors.add() } else { clientErrors.add() }
+  }
+}

@@ -1,0 +1,58 @@
+// The operations of S3 that exist here.
+
+/// An operation; the raw value is its name in S3's documentation.
+enum S3Operation: String, CaseIterable, Sendable {
+  case abortMultipartUpload = "AbortMultipartUpload"
+  case completeMultipartUpload = "CompleteMultipartUpload"
+  case createBucket = "CreateBucket"
+  case createMultipartUpload = "CreateMultipartUpload"
+  case deleteBucket = "DeleteBucket"
+  case deleteObject = "DeleteObject"
+  case deleteObjects = "DeleteObjects"
+  case getBucketLocation = "GetBucketLocation"
+  case getObject = "GetObject"
+  case headBucket = "HeadBucket"
+  case headObject = "HeadObject"
+  case listBuckets = "ListBuckets"
+  case listMultipartUploads = "ListMultipartUploads"
+  case listObjects = "ListObjects"
+  case listObjectsV2 = "ListObjectsV2"
+  case listParts = "ListParts"
+  case putObject = "PutObject"
+  case uploadPart = "UploadPart"
+
+  /// Whether it changes something.
+  var isWrite: Bool {
+    switch self {
+    case .abortMultipartUpload, .completeMultipartUpload, .createBucket, .createMultipartUpload,
+      .deleteBucket, .deleteObject, .deleteObjects, .putObject, .uploadPart:
+      true
+    case .getBucketLocation, .getObject, .headBucket, .headObject, .listBuckets,
+      .listMultipartUploads, .listObjects, .listObjectsV2, .listParts:
+      false
+    }
+  }
+
+  /// Does the operation that `request` asks for, and responds.
+  func perform(_ request: S3Request) async throws {
+    switch self {
+    case .abortMultipartUpload: try await MultipartEndpoints.abort(request)
+    case .completeMultipartUpload: try await CompleteMultipartUpload.handle(request)
+    case .createBucket: try await BucketEndpoints.create(request)
+    case .createMultipartUpload: try await MultipartEndpoints.create(request)
+    case .deleteBucket: try await BucketEndpoints.delete(request)
+    case .deleteObject: try await DeleteEndpoints.deleteObject(request)
+    case .deleteObjects: try await DeleteEndpoints.deleteObjects(request)
+    case .getBucketLocation: try await BucketEndpoints.location(request)
+    case .getObject, .headObject: try await GetObject.handle(request)
+    case .headBucket: try await BucketEndpoints.head(request)
+    case .listBuckets: try await ListBuckets.handle(request)
+    case .listMultipartUploads: try await ListUploads.uploads(request)
+    case .listObjects: try await ListObjects.handle(request, version: .one)
+    case .listObjectsV2: try await ListObjects.handle(request, version: .two)
+    case .listParts: try await ListUploads.parts(request)
+    case .putObject: try await PutObject.handle(request)
+    case .uploadPart: try await MultipartEndpoints.uploadPart(request)
+    }
+  }
+}

@@ -1,0 +1,129 @@
+// One authenticated request, with what every operation needs.
+
+import APICommon
+import Base
+import Codecs
+import HTTP
+import Model
+
+/// An authenticated request.
+struct S3Request {
+  let exchange: HTTPExchange
+  let target: RequestTarget
+  let address: RequestAddress
+  let caller: Caller
+  let store: Store
+  /// The region of the cluster.
+  let region: String
+
+  /// The namespace of S3's documents.
+  static let namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+  /// XML documents of requests: 10,000 parts with checksums, or 1,000 keys with most bytes escaped, fit.
+  static let documentBytesMax = 4 << 20
+
+  var headers: HTTPHeaders { exchange.request.headers }
+
+  /// The name of the bucket, as the request has it.
+  var bucketName: String { address.bucket ?? "" }
+
+  /// The bucket, in which the caller has at least one of the rights `anyOf`.
+  ///
+  /// - Throws: `NoSuchBucket`, `AccessDenied`.
+  func bucket(anyOf permissions: Permissions) async throws -> Bucket {
+    guard let bucket = try await store.buckets.resolve(bucketName, for: caller.accessKey.id) else {
+      throw S3Error(.noSuchBucket, details: [S3Error.Detail("BucketName", bucketName)])
+    }
+    guard !bucket.permissions(of: caller.accessKey.id).isDisjoint(with: permissions) else {
+      throw S3Error(.accessDenied, "The access key has no such right in this bucket.")
+    }
+    return bucket
+  }
+
+  /// The key.
+  ///
+  /// - Throws: `KeyTooLongError`, `InvalidArgument`.
+  func key() throws -> ObjectKey {
+    do {
+      return try ObjectKey(address.key ?? [])
+    } catch {
+      throw S3Error(answering: error)
+    }
+  }
+
+  /// The upload that the query names.
+  ///
+  /// - Throws: `NoSuchUpload` when that cannot be an upload's ID.
+  func uploadID() throws(S3Error) -> UploadID {
+    guard let text = try target.value("uploadId"), let id = UploadID(hex: text) else {
+      throw S3Error(.noSuchUpload)
+    }
+    return id
+  }
+
+  /// The number in the query parameter `name`; `nil` without one.
+  ///
+  /// - Throws: `InvalidArgument` when it is no number from 0 to 2^31 - 1.
+  func number(_ name: StaticString) throws(S3Error) -> Int? {
+    guard let text = try target.value(name), !text.isEmpty else { return nil }
+    guard let number = Int32(text), number >= 0 else {
+      throw S3Error(.invalidArgument, "The query parameter \(name) is not a number in range.")
+    }
+    return Int(number)
+  }
+
+  /// The body without its coding.
+  ///
+  /// - Parameter algorithm: of the checksum to compute when the client sends none.
+  func plainBody(computing algorithm: ChecksumAlgorithm? = nil) throws(S3Error) -> PlainBody {
+    let body = exchange.body
+    let claims = try BodyClaims(
+      headers, contentLength: body.contentLength, signature: caller.signature)
+    return PlainBody(claims, computing: algorithm) { buffer in try await body.read(into: buffer) }
+  }
+
+  /// The XML document in the body, whose root must be called `root`; `nil` when the body is empty.
+  ///
+  /// - Throws: `MalformedXML`, `EntityTooLarge`, what `PlainBody.finish` throws.
+  func document(root: String) async throws -> XMLElement? {
+    try await Self.document(plainBody(), root: root)
+  }
+
+  /// The XML document in `body`, as above.
+  static func document(_ body: PlainBody, root: String) async throws -> XMLElement? {
+    let bytes = try await body.collect(
+      maxBytes: documentBytesMax, tooLarge: S3Error(.entityTooLarge))
+    guard !bytes.isEmpty else { return nil }
+    do {
+      let element = try XMLParser.parse(bytes, limits: XMLLimits(bytesMax: documentBytesMax))
+      guard element.name == root else {
+        throw S3Error(.malformedXML, "The XML document must be a \(root).")
+      }
+      return element
+    } catch let error as S3Error {
+      throw error
+    } catch {
+      throw S3Error(.malformedXML)
+    }
+  }
+
+  /// Responds with an XML document whose root element is `root`.
+  func respond(
+    xml root: StaticString, headers: HTTPHeaders = HTTPHeaders(),
+    _ content: (inout XMLWriter) -> Void
+  ) async throws {
+    var writer = XMLWriter()
+    writer.element(root, ["xmlns": Self.namespace], content)
+    var headers = headers
+    headers.append("content-type", "application/xml")
+    try await exchange.respond(200, headers: headers, body: writer.bytes)
+  }
+
+  /// Writes the caller as the owner of something: who owns what is a matter of buckets, not of objects.
+  func writeOwner(_ name: StaticString, to xml: inout XMLWriter) {
+    xml.element(name) { xml in
+      xml.element("ID", caller.accessKey.id)
+      xml.element("DisplayName", caller.accessKey.name)
+    }
+  }
+}
