@@ -98,7 +98,7 @@ struct RequestParser {
       text[7] &- 48 < 10
     else { throw HTTPRejection(400, "invalid HTTP version") }
     guard text[5] == UInt8(ascii: "1") else {
-      throw HTTPRejection(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+      throw HTTPRejection(505, "unsupported HTTP version")
     }
     return text[7] == UInt8(ascii: "0") ? 0 : 1
   }

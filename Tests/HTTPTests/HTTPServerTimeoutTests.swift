@@ -1,0 +1,191 @@
+// What is slow, too many or has to stop, in virtual time.
+
+import Base
+import Reactor
+import SimulatedWorld
+import Testing
+
+@testable import HTTP
+
+@Suite struct HTTPServerTimeoutTests {
+  @Test func anIdleConnectionIsClosed() throws {
+    let runtime = SimulatedRuntime(seed: 1)
+    let server = SimulatedServer(runtime) { try await echo($0) }
+    try runtime.run {
+      let client = server.connect()
+      try await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      _ = try await client.readResponse()
+      let start = runtime.elapsed
+      #expect(try await client.readToEnd() == "")
+      let waited = runtime.elapsed - start
+      #expect(waited > .seconds(119) && waited < .seconds(121))
+    }
+  }
+
+  @Test func aHeadThatTakesTooLongIsAnswered408() throws {
+    let runtime = SimulatedRuntime(seed: 2)
+    let server = SimulatedServer(runtime) { try await echo($0) }
+    try runtime.run {
+      let client = server.connect()
+      let sender = runtime.spawn {
+        for byte in "GET / HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaaaa".utf8 {
+          try? await client.send([byte])
+          try? await runtime.sleep(for: .seconds(1))
+        }
+      }
+      let answer = try await client.readToEnd()
+      #expect(answer.hasPrefix("HTTP/1.1 408 "))
+      #expect(runtime.elapsed > .seconds(19) && runtime.elapsed < .seconds(22))
+      client.stream.close()
+      await sender.value
+    }
+  }
+
+  @Test func aBodyThatStallsTimesOut() throws {
+    let runtime = SimulatedRuntime(seed: 3)
+    let notes = Notes()
+    let server = SimulatedServer(runtime) { exchange in
+      do { try await echo(exchange) } catch {
+        notes.lines.append("\(error)")
+        try await exchange.respond(400)
+      }
+    }
+    try runtime.run {
+      let client = server.connect()
+      try await client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+      #expect(try await client.readToEnd().hasPrefix("HTTP/1.1 400 "))
+      #expect(runtime.elapsed > .seconds(59) && runtime.elapsed < .seconds(65))
+    }
+    #expect(notes.lines == ["timedOut"])
+  }
+
+  @Test func aBodyThatDripsTimesOut() throws {
+    let runtime = SimulatedRuntime(seed: 4)
+    let notes = Notes()
+    let server = SimulatedServer(runtime) { exchange in
+      do { try await echo(exchange) } catch {
+        notes.lines.append("\(error) after \(runtime.elapsed.components.seconds / 10 * 10) s")
+      }
+    }
+    try runtime.run {
+      let client = server.connect()
+      try await client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+      for _ in 0..<200 {
+        do { try await client.send("a") } catch { break }
+        try await runtime.sleep(for: .seconds(1))
+      }
+    }
+    #expect(notes.lines == ["timedOut after 60 s"])
+  }
+
+  @Test func aBodyAboveTheLeastRateMayTakeLong() throws {
+    let runtime = SimulatedRuntime(seed: 5)
+    let server = SimulatedServer(runtime) { try await echo($0) }
+    try runtime.run {
+      let client = server.connect()
+      let piece = [UInt8](repeating: 65, count: 10 << 10)
+      try await client.send(
+        "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: \(piece.count * 60)\r\n\r\n")
+      for _ in 0..<60 {
+        try await client.send(piece)
+        try await runtime.sleep(for: .seconds(10))
+      }
+      #expect(try await client.readResponse().head.status == 200)
+      #expect(runtime.elapsed >= .seconds(600))
+    }
+  }
+
+  @Test func aClientThatDoesNotReadIsCutOff() throws {
+    let runtime = SimulatedRuntime(seed: 6)
+    let notes = Notes()
+    let server = SimulatedServer(runtime) { exchange in
+      do { try await exchange.respond(200, body: [UInt8](repeating: 65, count: 1 << 20)) } catch {
+        notes.lines.append("\(error) after \(runtime.elapsed.components.seconds) s")
+      }
+    }
+    try runtime.run {
+      let client = server.connect()
+      try await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      try await runtime.sleep(for: .seconds(100))
+      #expect(server.metrics.render().contains("http_connections{server=\"http\"} 0"))
+    }
+    #expect(notes.lines == ["timedOut after 60 s"])
+  }
+
+  @Test func tooManyConnectionsAreTold() throws {
+    let runtime = SimulatedRuntime(seed: 7)
+    var options = HTTPServer.Options()
+    options.connectionsMax = 2
+    let server = SimulatedServer(runtime, options: options) { try await echo($0) }
+    try runtime.run {
+      let clients = [server.connect(), server.connect()]
+      try await runtime.sleep(for: .seconds(1))
+      let answer = try await server.connect().readToEnd()
+      #expect(answer.hasPrefix("HTTP/1.1 503 "))
+      clients[0].stream.close()
+      try await runtime.sleep(for: .seconds(1))
+      let next = server.connect()
+      try await next.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(try await next.readResponse().head.status == 200)
+    }
+  }
+
+  @Test(arguments: UInt64(1)...10)
+  func aShutdownClosesIdleConnectionsAndLetsRunningExchangesFinish(seed: UInt64) throws {
+    let runtime = SimulatedRuntime(seed: seed)
+    let server = SimulatedServer(runtime) { exchange in
+      try await runtime.sleep(for: .seconds(3))
+      try await echo(exchange)
+    }
+    try runtime.run {
+      let idle = server.connect()
+      let busy = server.connect()
+      try await busy.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      try await runtime.sleep(for: .seconds(1))
+      let start = runtime.elapsed
+      let stopping = runtime.spawn { await server.server.shutdown(grace: .seconds(10)) }
+      #expect(try await idle.readToEnd() == "")
+      #expect(runtime.elapsed - start < .seconds(1))
+      let answer = try await busy.readToEnd()
+      #expect(answer.components(of: "HTTP/1.1 200") == 1, "seed \(seed)")
+      #expect(answer.contains("\r\nconnection: close\r\n"))
+      busy.stream.close()
+      await stopping.value
+      #expect(runtime.elapsed - start < .seconds(5))
+      #expect(try await server.connect().readToEnd().hasPrefix("HTTP/1.1 503 "))
+    }
+  }
+
+  @Test func aShutdownCutsOffWhatOutlastsTheGrace() throws {
+    let runtime = SimulatedRuntime(seed: 8)
+    let notes = Notes()
+    let server = SimulatedServer(runtime) { exchange in
+      do { try await runtime.sleep(for: .seconds(1000)) } catch {
+        notes.lines.append("\(type(of: error))")
+      }
+    }
+    try runtime.run {
+      let client = server.connect()
+      try await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      try await runtime.sleep(for: .seconds(1))
+      let start = runtime.elapsed
+      await server.server.shutdown(grace: .seconds(5))
+      let waited = runtime.elapsed - start
+      #expect(waited >= .seconds(5) && waited <= .seconds(6))
+    }
+    #expect(notes.lines == ["CancellationError"])
+  }
+
+  @Test func cancellingTheServingTaskEndsTheConnection() throws {
+    let runtime = SimulatedRuntime(seed: 9)
+    let server = SimulatedServer(runtime) { try await echo($0) }
+    let pipe = SimulatedPipe(runtime)
+    try runtime.run {
+      let serving = runtime.spawn { await server.server.serve(pipe.second, isTLS: false) }
+      try await runtime.sleep(for: .seconds(1))
+      serving.cancel()
+      await serving.value
+      #expect(runtime.elapsed < .seconds(2))
+    }
+  }
+}
