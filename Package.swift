@@ -95,6 +95,7 @@ let package = Package(
       ]),
     layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),
     program("grange", ["CLI"]),
+    program("grange-bench", ["APICommon", "Base", "Codecs", "HTTP", "Reactor"]),
 
     // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread.
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
