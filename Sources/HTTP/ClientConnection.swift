@@ -15,8 +15,6 @@ final class ClientConnection {
   let messages: MessageStream
   private let pool: ClientPool
   private var hasReceivedBytes = false
-  /// The count of responses taken from this connection.
-  private var responseCount = 0
 
   init(_ messages: MessageStream, endpoint: HTTPEndpoint, pool: ClientPool) {
     self.messages = messages
@@ -26,9 +24,10 @@ final class ClientConnection {
 
   func close() { messages.stream.close() }
 
-  /// Whether `error` is what a connection shows that the server had closed while it was idle.
+  /// Whether `error`, on a connection from the pool, is what it shows when the server had closed it while
+  /// it was idle.
   func isStale(_ error: any Error) -> Bool {
-    guard responseCount > 0, !hasReceivedBytes else { return false }
+    guard !hasReceivedBytes else { return false }
     if case StreamError.disconnected = error { return true }
     if case StreamError.tls = error { return true }
     return error as? HTTPError == .truncated
@@ -47,7 +46,6 @@ final class ClientConnection {
       } catch {
         throw sendFailure ?? error
       }
-      responseCount += 1
       let body = BodyReader(
         messages, framing: response.framing,
         pace: BodyPace(timeout: pool.options.bodyTimeout, rateMin: Self.rateMin))

@@ -98,6 +98,21 @@ import Testing
     }
   }
 
+  /// A client that sends all of its body before it reads must get to the answer.
+  @Test func aClosingConnectionIsReadForAWhile() throws {
+    let runtime = SimulatedRuntime(seed: 11)
+    let server = SimulatedServer(runtime) { try await $0.respond(403) }
+    try runtime.run {
+      let client = server.connect()
+      try await client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+      for _ in 0..<10 {
+        try await runtime.sleep(for: .milliseconds(500))
+        try await client.send([UInt8](repeating: 65, count: 100_000))
+      }
+      #expect(try await client.readToEnd().hasPrefix("HTTP/1.1 403 "))
+    }
+  }
+
   @Test func aTruncatedBodyIsAnError() throws {
     let runtime = SimulatedRuntime(seed: 6)
     let notes = Notes()

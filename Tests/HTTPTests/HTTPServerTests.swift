@@ -32,6 +32,25 @@ import Testing
     }
   }
 
+  /// More requests than a buffer holds, so that one lies across its end.
+  @Test func manyPipelinedRequestsAreAllAnswered() throws {
+    let runtime = SimulatedRuntime(seed: 11)
+    let server = SimulatedServer(runtime) { try await echo($0) }
+    var options = SimulatedPipeOptions()
+    options.hasShortReads = false
+    options.capacityBytes = 1 << 20
+    let pipeOptions = options
+    try runtime.run {
+      let client = server.connect(pipeOptions)
+      try await client.send(
+        (1000..<5000).map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined())
+      for number in 1000..<5000 {
+        let body = try await client.readResponse().body
+        if body != "GET /\(number) " { Issue.record("\(body) for \(number)") }
+      }
+    }
+  }
+
   @Test func aResponseSaysWhoWhenAndWhich() throws {
     let runtime = SimulatedRuntime(seed: 1)
     let notes = Notes()

@@ -156,6 +156,28 @@ import Testing
     }
   }
 
+  /// Its head said that the connection persists; the connection closes nevertheless, without waiting.
+  @Test func aResponseUnderWayDuringAShutdownIsTheLast() throws {
+    let runtime = SimulatedRuntime(seed: 10)
+    let server = SimulatedServer(runtime) { exchange in
+      let response = try await exchange.beginResponse(200, contentLength: 2)
+      try await response.write([65])
+      try await runtime.sleep(for: .seconds(2))
+      try await response.write([66])
+      try await response.finish()
+    }
+    try runtime.run {
+      let client = server.connect()
+      try await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      try await runtime.sleep(for: .seconds(1))
+      await server.server.shutdown(grace: .seconds(10))
+      #expect(runtime.elapsed < .seconds(3))
+      let answer = try await client.readToEnd()
+      #expect(answer.hasSuffix("AB"))
+      #expect(!answer.contains("connection: close"))
+    }
+  }
+
   @Test func aShutdownCutsOffWhatOutlastsTheGrace() throws {
     let runtime = SimulatedRuntime(seed: 8)
     let notes = Notes()
