@@ -60,14 +60,18 @@ struct MACContext: ~Copyable, @unchecked Sendable {
     self.outputBytes = outputBytes
     var size = outputBytes
     var digest = Array("SHA256".utf8CString)
-    withUnsafeMutablePointer(to: &size) { size in
-      digest.withUnsafeMutableBufferPointer { digest in
-        let parameter =
-          sha256
-          ? OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.baseAddress, 0)
-          : OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, size)
-        let parameters = [parameter, OSSL_PARAM_construct_end()]
-        check(EVP_MAC_CTX_set_params(context, parameters))
+    // A parameter points to its name, which a Swift string passed to the constructor would not outlive.
+    let parameterName = Array((sha256 ? OSSL_MAC_PARAM_DIGEST : OSSL_MAC_PARAM_SIZE).utf8CString)
+    parameterName.withUnsafeBufferPointer { name in
+      withUnsafeMutablePointer(to: &size) { size in
+        digest.withUnsafeMutableBufferPointer { digest in
+          let parameter =
+            sha256
+            ? OSSL_PARAM_construct_utf8_string(name.baseAddress, digest.baseAddress, 0)
+            : OSSL_PARAM_construct_size_t(name.baseAddress, size)
+          let parameters = [parameter, OSSL_PARAM_construct_end()]
+          check(EVP_MAC_CTX_set_params(context, parameters))
+        }
       }
     }
   }
