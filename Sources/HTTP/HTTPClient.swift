@@ -58,7 +58,7 @@ package final class HTTPClient: Sendable {
     /// How long an idle connection is trusted: shorter than servers keep theirs.
     package var idleTimeout: Duration = .seconds(30)
     /// Tells loops apart: a connection is only used again where it was opened.
-    package var lane: @Sendable () -> Int = { 0 }
+    package var lane: @Sendable () -> Int = { EventLoop.current?.index ?? 0 }
 
     package init() {}
   }
