@@ -5,6 +5,7 @@
 // to do where S3's would say less.
 
 import Codecs
+package import HTTP
 
 /// Why a request was refused or failed.
 package struct S3Error: Error, Sendable {
@@ -14,6 +15,8 @@ package struct S3Error: Error, Sendable {
   package let message: String
   /// Further elements of the error document, such as `Region`.
   package var details: [Detail]
+  /// Headers that the response has because of the error, such as the `Content-Range` of a 416.
+  package var headers: HTTPHeaders
 
   /// One element of the error document.
   package struct Detail: Sendable {
@@ -27,7 +30,11 @@ package struct S3Error: Error, Sendable {
   }
 
   /// An error with `code`, and its usual sentence unless there is a better one.
-  package init(_ code: S3ErrorCode, _ message: String? = nil, details: [Detail] = []) {
+  package init(
+    _ code: S3ErrorCode, _ message: String? = nil, details: [Detail] = [],
+    headers: HTTPHeaders = HTTPHeaders()
+  ) {
+    self.headers = headers
     self.code = code
     self.message = message ?? code.usualMessage
     self.details = details

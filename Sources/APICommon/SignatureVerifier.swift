@@ -80,7 +80,9 @@ package struct SignatureVerifier: Sendable {
       throw S3Error(
         malformed,
         "The region '\(claim.scope.region)' is wrong; expecting '\(region)'. Set the client's region.",
-        details: [S3Error.Detail("Region", region)])
+        details: [S3Error.Detail("Region", region)],
+        // The answer to a HEAD has no document; SDKs find the right region here too.
+        headers: ["x-amz-bucket-region": region])
     }
     guard claim.scope.service == service else {
       throw S3Error(

@@ -1,6 +1,7 @@
 // GetObject and HeadObject: they differ in the body alone, which the HTTP server leaves out after HEAD.
 
 import APICommon
+import Base
 import HTTP
 import Model
 
@@ -50,7 +51,13 @@ enum GetObject {
     let conditions = ReadConditions(headers)
     switch conditions.evaluate(etag: version.metadata.etag, lastModified: version.lastModified) {
     case .proceed: return
-    case .notModified: throw S3Error(.notModified)
+    case .notModified:
+      throw S3Error(
+        .notModified,
+        headers: [
+          "etag": "\"\(version.metadata.etag)\"",
+          "last-modified": CivilTime(version.lastModified).httpDate,
+        ])
     case .failed: throw S3Error(.preconditionFailed)
     }
   }
@@ -70,7 +77,7 @@ enum GetObject {
     if let number = try request.number("partNumber") {
       if version.partCount == 0 && number == 1 { return Selection(range: whole, status: 200) }
       guard let range = version.range(ofPart: number) else {
-        throw S3Error(.invalidRange, details: sizeDetail(version))
+        throw unsatisfiable(version)
       }
       return Selection(range: range, status: range.isEmpty ? 200 : 206, isPart: true)
     }
@@ -81,11 +88,13 @@ enum GetObject {
     switch ByteRange(request.headers["range"], size: version.sizeBytes) {
     case .whole: return Selection(range: whole, status: 200)
     case .part(let range): return Selection(range: range, status: 206)
-    case .unsatisfiable: throw S3Error(.invalidRange, details: sizeDetail(version))
+    case .unsatisfiable: throw unsatisfiable(version)
     }
   }
 
-  private static func sizeDetail(_ version: ObjectVersion) -> [S3Error.Detail] {
-    [S3Error.Detail("ActualObjectSize", String(version.sizeBytes))]
+  private static func unsatisfiable(_ version: ObjectVersion) -> S3Error {
+    S3Error(
+      .invalidRange, details: [S3Error.Detail("ActualObjectSize", String(version.sizeBytes))],
+      headers: ["content-range": "bytes */\(version.sizeBytes)"])
   }
 }

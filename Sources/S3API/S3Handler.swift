@@ -89,10 +89,7 @@ package struct S3Handler: HTTPHandler {
     // the client.
     guard !exchange.hasResponded else { return }
     counters.count(answer)
-    var headers = HTTPHeaders()
-    for detail in answer.details where answer.code == .invalidRange {
-      headers.append("content-range", "bytes */\(detail.value)")
-    }
+    var headers = answer.headers
     var body: [UInt8] = []
     if answer.status != 304 {
       headers.append("content-type", "application/xml")
