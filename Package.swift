@@ -102,6 +102,7 @@ let package = Package(
     tests("APICommonTests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
     tests("BaseTests", ["Base"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB"]),
+    tests("TablesTests", ["Base", "Codecs", "Crypto", "LocalDB", "SimulatedWorld", "Tables"]),
     tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),

@@ -27,12 +27,15 @@ final class Committer: @unchecked Sendable {
   /// The number of transactions that changed something.
   let commitNumber: Atomic<UInt64>
 
+  /// How many pages of log are copied at once: 16 MiB.
+  ///
   /// A checkpoint copies pages in the order of the file and syncs once: rarer is cheaper, until the
-  /// log itself weighs on memory (its index) and on the time that opening after a crash takes. 16
-  /// MiB.
+  /// log itself weighs on memory (its index) and on the time that opening after a crash takes.
   static let checkpointPages = 4096
+  /// How long the log may become: 64 MiB.
+  ///
   /// From here readers of old snapshots are waited for, so that the log cannot grow for ever under
-  /// a constant load of reads. 64 MiB.
+  /// a constant load of reads.
   static let checkpointPagesMax = 16384
 
   init(_ connection: Connection, path: String, commitNumber: UInt64, logger: Logger) {

@@ -34,11 +34,11 @@ final class Connection: @unchecked Sendable {
   private static let busyAttemptsMax = 12
 
   /// Opens the existing or, with `creating`, a new file at `path`.
-  init(path: String, creating: Bool, cacheBytes: Int) throws {
+  init(path: String, creating: Bool, cacheBytes: Int, vfs: String?) throws {
     self.path = path
     var handle: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (creating ? SQLITE_OPEN_CREATE : 0)
-    let result = sqlite3_open_v2(path, &handle, flags, nil)
+    let result = sqlite3_open_v2(path, &handle, flags, vfs)
     guard let handle, result == SQLITE_OK else {
       sqlite3_close_v2(handle)
       throw LocalDBError.failure(path: path, detail: String(cString: sqlite3_errstr(result)))
@@ -187,7 +187,13 @@ final class Connection: @unchecked Sendable {
 
   /// Ends a transaction without effect, if there is one.
   func rollBack() {
-    if isInTransaction { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
+    guard isInTransaction else { return }
+    do {
+      try run("ROLLBACK")
+    } catch {
+      // SQLite has rolled back by itself, or does so before the connection is used again.
+      sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+    }
   }
 
   /// False outside of a transaction, and after SQLite has rolled one back by itself (disk full, I/O).

@@ -13,7 +13,7 @@ final class FolderLock: Sendable {
   /// - Throws: `LocalDBError.inUse` when another open database, in this process or another, has it.
   init(folder: String) throws {
     let path = folder + "/lock"
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw LocalDBError.failure(path: path, detail: errorText(errno)) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       var text = [UInt8](repeating: 0, count: 20)
@@ -22,6 +22,9 @@ final class FolderLock: Sendable {
       let digits = String(decoding: text.prefix(max(0, count)), as: UTF8.self)
       throw LocalDBError.inUse(path: folder, pid: Int(digits.prefix { $0.isNumber }) ?? 0)
     }
+    // Only now: an initializer that throws after it has set everything runs `deinit`, and a descriptor that
+    // is closed twice is another file's.
+    self.descriptor = descriptor
     let pid = Array("\(getpid())\n".utf8)
     // The number only helps people: failing to write it is no reason not to start.
     if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, pid, pid.count, 0) }

@@ -40,7 +40,8 @@ struct DatabaseOpening {
     }
     try checkHeader()
     let writer = try Connection(
-      path: file, creating: false, cacheBytes: options.cacheBytes - options.cacheBytes / 4)
+      path: file, creating: false, cacheBytes: options.cacheBytes - options.cacheBytes / 4,
+      vfs: options.vfs)
     try checkFormat(writer)
     return try begin(writer, wasCreated: isNew)
   }
@@ -50,7 +51,8 @@ struct DatabaseOpening {
   private func create() throws {
     let draft = file + ".new"
     for suffix in ["", "-wal", "-shm", "-journal"] { removeFile(draft + suffix) }
-    let connection = try Connection(path: draft, creating: true, cacheBytes: 1 << 20)
+    let connection = try Connection(
+      path: draft, creating: true, cacheBytes: 1 << 20, vfs: options.vfs)
     defer { connection.close() }
     for pragma in [
       "page_size=\(Self.pageBytes)", "journal_mode=WAL", "application_id=\(Self.applicationID)",

@@ -45,6 +45,10 @@ package final class LocalDatabase: Sendable {
     /// How many reader connections are kept while idle: the number of threads that read at a time.
     package var readersMax = 4
     package var logger = Logger.disabled
+    /// The SQLite VFS to open files with; `nil` for the system's.
+    ///
+    /// Tests inject failing disks.
+    package var vfs: String?
 
     /// Everything at its default.
     package init(path: String) { self.path = path }
@@ -87,7 +91,8 @@ package final class LocalDatabase: Sendable {
     case .inline: writer = InlineWriter(committer)
     }
     readers = ReaderPool(
-      path: file, cacheBytes: opening.readerCacheBytes, idleMax: options.readersMax)
+      path: file, cacheBytes: opening.readerCacheBytes, idleMax: options.readersMax,
+      vfs: options.vfs)
   }
 
   deinit { close() }
@@ -189,9 +194,15 @@ package final class LocalDatabase: Sendable {
   ///
   /// Holds the thread, for minutes on a large database.
   package func integrityFaults() throws -> [String] {
-    let connection = try Connection(path: file, creating: false, cacheBytes: 1 << 20)
+    let connection = try Connection(
+      path: file, creating: false, cacheBytes: 1 << 20, vfs: options.vfs)
     defer { connection.close() }
-    return try connection.texts("PRAGMA integrity_check(100)").filter { $0 != "ok" }
+    do {
+      return try connection.texts("PRAGMA integrity_check(100)").filter { $0 != "ok" }
+    } catch LocalDBError.corrupt(_, let detail) {
+      // Too damaged to be walked.
+      return [detail]
+    }
   }
 
   /// Finishes the writes that wait and closes the database.

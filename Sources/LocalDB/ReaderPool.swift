@@ -15,15 +15,17 @@ final class ReaderPool: Sendable {
   private let path: String
   private let cacheBytes: Int
   private let idleMax: Int
+  private let vfs: String?
   private let state = Mutex(State())
 
   /// - Parameters:
   ///   - cacheBytes: The page cache of one connection.
   ///   - idleMax: How many connections are kept when nobody reads.
-  init(path: String, cacheBytes: Int, idleMax: Int) {
+  init(path: String, cacheBytes: Int, idleMax: Int, vfs: String?) {
     self.path = path
     self.cacheBytes = cacheBytes
     self.idleMax = idleMax
+    self.vfs = vfs
   }
 
   /// A connection for this thread alone, until it is given back.
@@ -33,7 +35,7 @@ final class ReaderPool: Sendable {
       return state.idle.popLast()
     }
     if let idle { return idle }
-    let connection = try Connection(path: path, creating: false, cacheBytes: cacheBytes)
+    let connection = try Connection(path: path, creating: false, cacheBytes: cacheBytes, vfs: vfs)
     try connection.execute("PRAGMA query_only=ON")
     return connection
   }

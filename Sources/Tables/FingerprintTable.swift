@@ -79,13 +79,15 @@ struct FingerprintTable: Sendable {
   ) throws -> Fingerprint { try read([partition, bucket], in: transaction) }
 
   private func read(_ key: [UInt8], in transaction: ReadTransaction) throws -> Fingerprint {
-    try transaction.get(tree, key) { bytes in
-      do {
-        return try Fingerprint(bytes)
-      } catch {
-        throw TableError.malformed(table: tree.name, detail: "\(error)")
-      }
-    } ?? Fingerprint()
+    try transaction.get(tree, key) { try decode($0) } ?? Fingerprint()
+  }
+
+  func decode(_ bytes: UnsafeRawBufferPointer) throws -> Fingerprint {
+    do {
+      return try Fingerprint(bytes)
+    } catch {
+      throw TableError.malformed(table: tree.name, detail: "\(error)")
+    }
   }
 }
 
@@ -111,14 +113,14 @@ extension LocalTable {
           .add(fingerprints.hash.hash(diskKey, Array(try rowBytes(value))))
         return true
       }
-      var faults: [(partition: UInt8, bucket: UInt8)] = []
-      for (index, sum) in sums.enumerated() {
-        let partition = UInt8(index / buckets)
-        let bucket = UInt8(index % buckets)
-        if try fingerprint(partition: partition, bucket: bucket, in: transaction) != sum {
-          faults.append((partition, bucket))
-        }
+      var stored = [Fingerprint](repeating: Fingerprint(), count: sums.count)
+      try transaction.scan(fingerprints.tree) { key, value in
+        guard key.count == 2, Int(key[1]) < buckets else { return true }
+        stored[Int(key[0]) * buckets + Int(key[1])] = try fingerprints.decode(value)
+        return true
       }
+      let faults = sums.indices.filter { sums[$0] != stored[$0] }
+        .map { (partition: UInt8($0 / buckets), bucket: UInt8($0 % buckets)) }
       return faults
     }
   }

@@ -30,9 +30,9 @@ extension LocalTable {
     _ key: RowKey, _ row: Schema.Row, origin: MergeOrigin, in transaction: WriteTransaction
   ) throws -> ReplicaAnswer {
     var refusal: ReplicaAnswer?
-    try store(key, row, in: transaction) { held in
+    try store(key, row, in: transaction) { held, bringsNews in
       guard origin == .client else { return true }
-      refusal = obstacle(to: row, held: held, partition: key.partition)
+      refusal = obstacle(to: row, held: held, bringsNews: bringsNews, partition: key.partition)
       return refusal == nil
     }
     return refusal ?? .accepted
@@ -82,13 +82,17 @@ extension LocalTable {
   // MARK: Answers
 
   private func obstacle(
-    to row: Schema.Row, held: Schema.Row?, partition: UInt8
+    to row: Schema.Row, held: Held?, bringsNews: Bool, partition: UInt8
   ) -> ReplicaAnswer? {
-    if let held, let newer = schema.newerTimestamp(held: held, incoming: row) {
+    // A write that is repeated is fine. One that would be lost is not, though merging it changes as little.
+    if let held, held.bytes != schema.encode(row),
+      let newer = schema.newerTimestamp(held: held.row, incoming: row)
+    {
       return .stale(newer)
     }
+    guard bringsNews else { return nil }
     let timestamp = schema.timestamp(of: row)
-    let own = held.map(schema.timestamp(of:))
+    let own = held.map { schema.timestamp(of: $0.row) }
     let floor = floors.floor(of: partition)
     if timestamp <= floor { return .stale(max(floor, own ?? .zero)) }
     return clockObstacle(to: timestamp, held: own)
@@ -110,26 +114,32 @@ extension LocalTable {
 
   // MARK: Storing
 
+  /// A row as it lies in the tree.
+  struct Held {
+    var row: Schema.Row
+    var bytes: [UInt8]
+    var local: [UInt8]
+  }
+
   /// Stores the merge of what is held at `key` and `row`, with everything that belongs to it, and returns it.
   ///
-  /// - Parameter admit: Asked before anything changes, with what is held; false leaves everything as it is. It
-  ///   is not asked when `row` brings nothing new: repeating a write is always fine.
+  /// - Parameter admit: Asked before anything changes, with what is held and whether the merge differs from
+  ///   it; false leaves everything as it is.
   @discardableResult
   func store(
     _ key: RowKey, _ row: Schema.Row, in transaction: WriteTransaction,
-    admit: (Schema.Row?) throws -> Bool = { _ in true }
+    admit: (_ held: Held?, _ bringsNews: Bool) throws -> Bool = { _, _ in true }
   ) throws -> Schema.Row {
     let diskKey = key.diskKey
     let held = try transaction.get(rows, diskKey) { stored in
       let parts = try StoredRow(stored)
-      return (
-        row: try schema.decode(parts.row), bytes: Array(parts.row), local: Array(parts.local)
-      )
+      return Held(
+        row: try schema.decode(parts.row), bytes: Array(parts.row), local: Array(parts.local))
     }
     let merged = held.map { schema.merge($0.row, row) } ?? row
     let bytes = schema.encode(merged)
-    if let held, held.bytes == bytes { return held.row }
-    guard try admit(held?.row) else { return held?.row ?? row }
+    let bringsNews = held?.bytes != bytes
+    guard try admit(held, bringsNews), bringsNews else { return held?.row ?? row }
 
     try transaction.put(rows, diskKey, StoredRow.bytes(local: held?.local ?? [], row: bytes))
     try fingerprints.change(diskKey, from: held?.bytes, to: bytes, in: transaction)

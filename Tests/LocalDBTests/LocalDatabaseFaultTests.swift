@@ -1,0 +1,197 @@
+import Base
+import CSQLite
+import Glibc
+import LocalDB
+import Testing
+
+@Suite(.serialized) struct LocalDatabaseFaultTests {
+  let folder = TemporaryFolder()
+  var file: String { folder.path + "/meta/metadata.sqlite" }
+
+  /// Runs SQL on the database file as another program would.
+  private func run(_ sql: String) {
+    var handle: OpaquePointer?
+    #expect(sqlite3_open(file, &handle) == SQLITE_OK)
+    #expect(sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK)
+    sqlite3_close(handle)
+  }
+
+  private func overwrite(_ path: String, at offset: Int, with bytes: [UInt8], flags: Int32 = 0) {
+    let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | flags, 0o600)
+    #expect(pwrite(descriptor, bytes, bytes.count, off_t(offset)) == bytes.count)
+    close(descriptor)
+  }
+
+  private func openFaulty(
+    _ writing: LocalDatabase.Options.Writing = .thread
+  ) throws -> LocalDatabase {
+    var options = LocalDatabase.Options(path: folder.path + "/meta")
+    options.vfs = FaultyDisk.name
+    options.writing = writing
+    return try LocalDatabase.open(options, random: SystemRandom.shared)
+  }
+
+  @Test func refusesANewerDatabaseAndLeavesIt() throws {
+    try folder.open().close()
+    run("PRAGMA user_version=2")
+    #expect(throws: LocalDBError.newerDatabase(path: file, found: 2, supported: 1)) {
+      try folder.open()
+    }
+    run("PRAGMA user_version=1")
+    try folder.open().close()
+  }
+
+  @Test func refusesADatabaseOfAnotherProgram() throws {
+    try folder.open().close()
+    run("PRAGMA application_id=7")
+    #expect(throws: LocalDBError.self) { try folder.open() }
+  }
+
+  @Test(arguments: ["header", "empty", "log without database", "schema"])
+  func refusesADamagedDatabaseAndNeverMakesAnEmptyOne(damage: String) throws {
+    try folder.open().close()
+    switch damage {
+    case "header": overwrite(file, at: 0, with: [0, 0, 0, 0])
+    case "empty": truncate(file, 0)
+    case "schema": overwrite(file, at: 100, with: [UInt8](repeating: 0xAA, count: 3000))
+    default:
+      unlink(file)
+      overwrite(file + "-wal", at: 0, with: [1])
+    }
+    for _ in 0..<2 {
+      do {
+        _ = try folder.open()
+        Issue.record("it was opened")
+      } catch let error as LocalDBError {
+        guard case .corrupt(let path, _) = error else {
+          Issue.record("unexpected: \(error)")
+          return
+        }
+        #expect(path == file)
+      }
+    }
+  }
+
+  @Test func aDraftOfAnInterruptedCreationIsReplaced() throws {
+    mkdir(folder.path + "/meta", 0o700)
+    overwrite(file + ".new", at: 0, with: Array("half".utf8))
+    overwrite(file + ".new-wal", at: 0, with: Array("half".utf8))
+    let database = try folder.open()
+    #expect(database.wasCreated)
+    #expect(access(file + ".new", F_OK) != 0)
+  }
+
+  @Test func theFullCheckFindsADamagedPage() async throws {
+    do {
+      let database = try folder.open()
+      let tree = try database.tree("a")
+      try await database.write { transaction in
+        for number in 0..<UInt8(200) {
+          try transaction.put(tree, [number], [UInt8](repeating: number, count: 500))
+        }
+      }
+      #expect(try database.integrityFaults() == [])
+      database.close()
+    }
+    overwrite(file, at: 4096 * 6, with: [UInt8](repeating: 0xAA, count: 4096))
+    let database = try folder.open()
+    #expect(try !database.integrityFaults().isEmpty)
+  }
+
+  @Test(arguments: [LocalDatabase.Options.Writing.thread, .inline])
+  func aFullDiskFailsTheWriteAndNoLaterOne(writing: LocalDatabase.Options.Writing) async throws {
+    let database = try openFaulty(writing)
+    let tree = try database.tree("a")
+    FaultyDisk.set(.fullOnWrite)
+    defer { FaultyDisk.set(.none) }
+    await #expect(throws: LocalDBError.diskFull(path: file)) {
+      try await database.write { try $0.put(tree, [1], [1]) }
+    }
+    #expect(try database.get(tree, [1]) == nil)
+    FaultyDisk.set(.none)
+    try await database.write { try $0.put(tree, [2], [2]) }
+    #expect(try database.get(tree, [2]) == [2])
+    #expect(database.commitNumber == 1)
+  }
+
+  @Test func afterAFailedSyncNothingIsAcknowledgedUntilTheDatabaseIsOpenedAgain() async throws {
+    do {
+      let database = try openFaulty()
+      let tree = try database.tree("a")
+      try await database.write { try $0.put(tree, [1], [1]) }
+      FaultyDisk.set(.errorOnSync)
+      defer { FaultyDisk.set(.none) }
+      await #expect(throws: LocalDBError.self) {
+        try await database.write { try $0.put(tree, [2], [2]) }
+      }
+      FaultyDisk.set(.none)
+      do {
+        try await database.write { try $0.put(tree, [3], [3]) }
+        Issue.record("acknowledged after a failed sync")
+      } catch let error as LocalDBError {
+        guard case .readOnlyAfterFailure = error else {
+          Issue.record("unexpected: \(error)")
+          return
+        }
+      }
+      #expect(try database.get(tree, [1]) == [1])
+      #expect(try database.get(tree, [3]) == nil)
+      #expect(database.commitNumber == 1)
+    }
+    let database = try folder.open()
+    let tree = try database.tree("a")
+    try await database.write { try $0.put(tree, [3], [3]) }
+    #expect(try database.get(tree, [1]) == [1])
+  }
+
+  @Test func everyWriteOfAFailedCommitIsToldSo() async throws {
+    let database = try openFaulty()
+    let tree = try database.tree("a")
+    FaultyDisk.set(.errorOnSync)
+    defer { FaultyDisk.set(.none) }
+    let acknowledged = await withTaskGroup(of: Bool.self) { group in
+      for number in 0..<UInt8(50) {
+        group.addTask {
+          (try? await database.write { try $0.put(tree, [number], []) }) != nil
+        }
+      }
+      return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+    }
+    #expect(acknowledged == 0)
+  }
+
+  @Test func anUncleanEndWithoutFsyncIsANewIncarnation() async throws {
+    let first = try folder.open(fsync: false)
+    let incarnation = first.incarnation
+    first.close()
+    let second = try folder.open(fsync: false)
+    #expect(second.incarnation == incarnation)
+    // A copy of the files while the database is open is what a power cut leaves.
+    let copy = folder.path + "/copy"
+    mkdir(copy, 0o700)
+    for name in ["metadata.sqlite", "metadata.sqlite-wal"] {
+      try copyFile(folder.path + "/meta/" + name, copy + "/" + name)
+    }
+    second.close()
+    let third = try LocalDatabase.open(.init(path: copy), random: SystemRandom.shared)
+    #expect(third.incarnation != incarnation)
+    let kept = third.incarnation
+    third.close()
+    let fourth = try LocalDatabase.open(.init(path: copy), random: SystemRandom.shared)
+    #expect(fourth.incarnation == kept)
+  }
+
+  private func copyFile(_ from: String, _ to: String) throws {
+    let source = Glibc.open(from, O_RDONLY)
+    guard source >= 0 else { return }
+    defer { close(source) }
+    var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    var offset = 0
+    while true {
+      let count = pread(source, &buffer, buffer.count, off_t(offset))
+      guard count > 0 else { return }
+      overwrite(to, at: offset, with: Array(buffer.prefix(count)))
+      offset += count
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import Base
+import LocalDB
+import SimulatedWorld
+import Tables
+import Testing
+
+@Suite struct LocalTableTests {
+  let runtime = SimulatedRuntime(seed: 1)
+  let folder = TemporaryFolder()
+  let database: LocalDatabase
+  let schema: RegisterSchema
+  let replica: LocalTableReplica
+  let local: LocalTable<RegisterSchema>
+  let table: Table<RegisterSchema>
+  let partitionKey: [UInt8] = [1, 2, 3, 4]
+
+  init() throws {
+    database = try folder.open(random: runtime.random)
+    let clock = HybridClock(runtime: runtime)
+    replica = try LocalTableReplica(
+      node: NodeID(random: runtime.random), database: database, clock: clock,
+      random: FixedRandom())
+    schema = try RegisterSchema(database)
+    local = try replica.register(schema)
+    table = Table(
+      local: local,
+      coordinator: TableCoordinator(
+        placement: SoleNodePlacement(replica), clock: clock, runtime: runtime))
+  }
+
+  private func key(_ sortKey: String) -> RowKey {
+    RowKey(partitionKey: partitionKey, sortKey: Array(sortKey.utf8))
+  }
+
+  private func row(_ milliseconds: Int64, _ value: String?) -> Register {
+    Register(timestamp: Timestamp(milliseconds: milliseconds), writer: 1, value: value)
+  }
+
+  @Test func theBytesOnDiskAreTheDocumentedOnes() async throws {
+    _ = try await table.merge(key("k"), row(1, "v"))
+    _ = try await table.merge(key("l"), row(2, nil))
+    var found: [String] = []
+    for name in ["register", "register_tombstone", "register_fingerprint", "register_floor"] {
+      try database.scan(database.tree(name)) { key, value in
+        found.append("\(name) \(Hex.encode(key)) \(Hex.encode(value))")
+        return true
+      }
+    }
+    #expect(
+      found == [
+        "register a4010203046b 0100" + "0100000000000100000000000000000001" + "010176",
+        "register a4010203046c 0100" + "010000000000020000000000000000000100",
+        "register_tombstone 0000000000020000a4010203046c ",
+        "register_fingerprint a410 3ee2a0063e57fe40c756a4b956b8c9e90000000000000001",
+        "register_fingerprint a414 6d5ad116516da32a091b13df6f2f4ac30000000000000001",
+      ])
+  }
+
+  @Test func aStaleWriteStoresNothingAndTheRetryWins() async throws {
+    #expect(try await table.merge(key("a"), row(5, "new")).isAccepted)
+    #expect(
+      try await table.merge(key("a"), row(3, "old")) == .stale(Timestamp(milliseconds: 5)))
+    #expect(try await table.get(key("a"))?.value == "new")
+    runtime.wallStart = WallTime(milliseconds: 2)
+    var attempts = 0
+    _ = try await table.retryingStale { attempt in
+      attempts += 1
+      let row = Register(timestamp: attempt.timestamp, writer: 2, value: "later")
+      if attempts == 2 { #expect(attempt.replaces == Timestamp(milliseconds: 5)) }
+      return try await table.operate(
+        SetRegister(schema: schema), partitionKey: partitionKey,
+        input: .init(sortKey: Array("a".utf8), row: row))
+    }
+    #expect(attempts == 2)
+    #expect(try await table.get(key("a"))?.value == "later")
+  }
+
+  @Test func rowsOfOneMergeAreStoredTogetherOrNotAtAll() async throws {
+    _ = try await table.merge(key("b"), row(5, "held"))
+    let outcome = try await table.merge(
+      partitionKey: partitionKey, [(Array("a".utf8), row(4, "x")), (Array("b".utf8), row(4, "y"))])
+    #expect(outcome == .stale(Timestamp(milliseconds: 5)))
+    #expect(try await table.entry(key("a")) == nil)
+    #expect(try schema.liveCount(database) == 1)
+  }
+
+  @Test func anOperationThatIsNotAcceptedIsUndone() async throws {
+    let outcome = try await table.operate(
+      ChangeAndRefuse(), partitionKey: partitionKey, input: 7)
+    #expect(outcome == .refused(code: 256, payload: [7]))
+    #expect(try await table.entry(RowKey(partitionKey: partitionKey, sortKey: [7])) == nil)
+    #expect(try schema.liveCount(database) == 0)
+    #expect(try local.fingerprintFaults().isEmpty)
+  }
+
+  @Test func aDroppedTombstoneRaisesTheFloorAndOldWritesAreStale() async throws {
+    _ = try await table.merge(key("a"), row(5, "x"))
+    _ = try await table.merge(key("a"), row(9, nil))
+    _ = try await table.merge(key("b"), row(5, "stays"))
+    #expect(try await table.get(key("a")) == nil)
+    #expect(try await table.entry(key("a")) != nil)
+
+    #expect(try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 9)) == 0)
+    #expect(try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10)) == 1)
+    #expect(try await table.entry(key("a")) == nil)
+    #expect(try schema.liveCount(database) == 1)
+    #expect(try local.fingerprintFaults().isEmpty)
+
+    // The delete is forgotten and still holds.
+    #expect(try await table.merge(key("a"), row(7, "back")) == .stale(Timestamp(milliseconds: 9)))
+    let input = SetRegister.Input(sortKey: Array("c".utf8), row: row(9, "x"))
+    #expect(
+      try await table.operate(
+        SetRegister(schema: schema), partitionKey: partitionKey, input: input)
+        == .stale(Timestamp(milliseconds: 9)))
+    #expect(try await table.merge(key("a"), row(10, "new")).isAccepted)
+    // Repeating a write that is held is fine below the floor.
+    #expect(try await table.merge(key("b"), row(5, "stays")).isAccepted)
+  }
+
+  @Test func floorsAndTheFingerprintKeySurviveARestart() async throws {
+    _ = try await table.merge(key("a"), row(9, nil))
+    _ = try await table.merge(key("b"), row(10, "x"))
+    _ = try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10))
+    let clock = HybridClock(runtime: runtime)
+    let again = try LocalTableReplica(
+      node: replica.node, database: database, clock: clock, random: runtime.random)
+    let reopened = try again.register(schema)
+    #expect(try reopened.fingerprintFaults().isEmpty)
+    #expect(
+      try await reopened.merge([(key("a"), row(7, "back"))], origin: .client)
+        == .stale(Timestamp(milliseconds: 9)))
+  }
+
+  @Test func theCollectorKeepsYoungTombstones() async throws {
+    let now = runtime.wallNow.milliseconds
+    _ = try await table.merge(key("young"), row(now - 3_500_000, nil))
+    _ = try await table.merge(key("old"), row(now - 3_700_000, nil))
+    let collector = TombstoneCollector(
+      replica: replica, placement: SoleNodePlacement(replica), runtime: runtime, logger: .disabled)
+    #expect(try await collector.collect() == 1)
+    #expect(try await table.entry(key("young")) != nil)
+    #expect(try await table.entry(key("old")) == nil)
+  }
+
+  @Test func fingerprintsDoNotDependOnTheOrderOfWrites() async throws {
+    let other = try folder.open("other", random: runtime.random)
+    let twin = try LocalTableReplica(
+      node: replica.node, database: other, clock: HybridClock(runtime: runtime),
+      random: FixedRandom())
+    let twinTable = try twin.register(RegisterSchema(other))
+    let rows = (0..<50).map { (key("\($0 % 20)"), row(Int64($0), $0 % 3 == 0 ? nil : "\($0)")) }
+    for entry in rows { _ = try await local.merge([entry], origin: .repair) }
+    for entry in rows.reversed() { _ = try await twinTable.merge([entry], origin: .repair) }
+    let partition = Partition.of(partitionKey)
+    var total: UInt64 = 0
+    for bucket in UInt8(0)..<64 {
+      let mine = try database.read {
+        try local.fingerprint(partition: partition, bucket: bucket, in: $0)
+      }
+      let theirs = try other.read {
+        try twinTable.fingerprint(partition: partition, bucket: bucket, in: $0)
+      }
+      #expect(mine == theirs)
+      total += mine.rowCount
+    }
+    #expect(total == 20)
+  }
+
+  @Test func timestampsOfOneClockOnlyGrow() {
+    let clock = HybridClock(runtime: runtime)
+    var last = Timestamp.zero
+    for step in 0..<1000 {
+      if step == 500 { runtime.wallStart.milliseconds -= 1_000_000 }
+      let now = clock.now()
+      #expect(now > last)
+      last = now
+    }
+    #expect(Timestamp(rawValue: .max).next == Timestamp(rawValue: .max))
+    #expect(Timestamp(milliseconds: -5) == .zero)
+    #expect(Timestamp(milliseconds: .max).milliseconds == (1 << 48) - 1)
+  }
+}
+
+/// The same number again and again, for golden bytes.
+final class FixedRandom: RandomSource {
+  func next() -> UInt64 { 0x0123_4567_89AB_CDEF }
+}
