@@ -10,7 +10,7 @@ extension S3Error {
   package init(answering error: any Error) {
     switch error {
     case let error as S3Error: self = error
-    case let error as ModelError: self.init(model: error)
+    case let error as ModelError: self.init(error)
     case HTTPError.truncated: self.init(.incompleteBody)
     case HTTPError.timedOut: self.init(.requestTimeout)
     case is CancellationError: self.init(.serviceUnavailable, "The server is stopping.")
@@ -18,8 +18,7 @@ extension S3Error {
     }
   }
 
-  /// The label keeps `self.init(.noSuchBucket)` below from meaning this initializer itself.
-  private init(model error: ModelError) {
+  private init(_ error: ModelError) {
     switch error {
     case .noSuchBucket: self.init(.noSuchBucket)
     case .bucketAlreadyExists: self.init(.bucketAlreadyExists)

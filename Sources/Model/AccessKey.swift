@@ -6,7 +6,9 @@ package import Base
 package struct AccessKey: Equatable, Sendable {
   /// `GK` and 24 hex digits when Grange made it; 16 to 128 characters without `/` when imported.
   package var id: String
-  /// 64 hex digits when Grange made it. Never logged.
+  /// 64 hex digits when Grange made it.
+  ///
+  /// Never logged.
   package var secret: String
   /// A name for people; need not be unique.
   package var name: String

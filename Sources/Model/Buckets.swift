@@ -1,85 +1,171 @@
-// Buckets: names, rights, creation and deletion.
+// Buckets: reading them, and who may do what in them.
+//
+// The rows are on every node and are read there, so the request path costs two reads of the local database.
+// Nothing is cached above it: what was just written is what is read.
 
 package import Base
-
-struct BucketStamp: Equatable, Sendable { var rawValue: UInt64 }
+import LocalDB
+import Tables
 
 /// The buckets of the cluster.
 package final class Buckets: Sendable {
-  init() {}
+  let parts: StoreParts
 
-  /// The bucket that `name` means for the key: its own alias first, then the global one; `nil` when there is
-  /// none. A name of 64 hex digits that is nobody's alias is a bucket's ID.
+  init(_ parts: StoreParts) { self.parts = parts }
+
+  // MARK: Finding
+
+  /// The bucket that `name` means for the key: its own alias first, then the global one; `nil` when
+  /// there is none.
+  ///
+  /// A name of 64 hex digits that is nobody's alias is a bucket's ID.
   package func resolve(_ name: String, for accessKeyID: String?) async throws -> Bucket? {
-    throw ModelError.bucketBusy
+    try await ModelError.translating {
+      if let accessKeyID,
+        let bucket = try await bucket(named: .local(name, of: accessKeyID))
+      {
+        return bucket
+      }
+      if let bucket = try await bucket(named: .global(name)) { return bucket }
+      if let id = BucketID(hex: name) { return try await get(id) }
+      return try await bucket(displacedAs: name)
+    }
   }
 
   /// The bucket with `id`.
-  package func get(_ id: BucketID) async throws -> Bucket? { throw ModelError.bucketBusy }
+  package func get(_ id: BucketID) async throws -> Bucket? {
+    try await ModelError.translating {
+      guard let row = try await row(id) else { return nil }
+      return try await bucket(id, row)
+    }
+  }
 
   /// All buckets, in the order of their first global alias.
-  package func list() async throws -> [Bucket] { throw ModelError.bucketBusy }
+  package func list() async throws -> [Bucket] {
+    try await ModelError.translating {
+      var buckets: [Bucket] = []
+      for (id, row) in try await rows() { buckets.append(try await bucket(id, row)) }
+      return buckets.sorted { left, right in
+        (left.name(for: nil), left.id) < (right.name(for: nil), right.id)
+      }
+    }
+  }
 
-  /// The buckets in which the key has a right or of which it has an alias.
+  /// The buckets in which the key has a right or of which it has an alias, in the order of their names for it.
   package func list(for accessKeyID: String) async throws -> [Bucket] {
-    throw ModelError.bucketBusy
+    let buckets = try await list().filter { bucket in
+      !bucket.permissions(of: accessKeyID).isEmpty
+        || bucket.localAliases.contains { $0.accessKeyID == accessKeyID }
+    }
+    return buckets.sorted { $0.name(for: accessKeyID) < $1.name(for: accessKeyID) }
   }
 
-  /// Creates a bucket with a global alias and gives `owner`, when there is one, all rights.
-  ///
-  /// - Throws: `invalidBucketName`, `bucketAlreadyExists`, `bucketAlreadyOwnedByYou`.
-  package func create(_ name: String, owner: String? = nil) async throws -> Bucket {
-    throw ModelError.bucketBusy
+  /// How much the bucket holds, as this node counts it.
+  package func usage(_ id: BucketID) async throws -> BucketUsage {
+    try parts.objects.local.database.get(parts.journal.usage, id.bytes) { try BucketUsage($0) }
+      ?? .zero
   }
 
-  /// Creates a bucket that only `accessKeyID` sees, under its own alias, with all rights.
-  package func create(localAlias name: String, of accessKeyID: String) async throws -> Bucket {
-    throw ModelError.bucketBusy
+  /// The bucket's row, unless it was deleted.
+  func row(_ id: BucketID) async throws -> BucketRow? {
+    try await parts.buckets.get(RowKey(partitionKey: [], sortKey: id.bytes))
   }
 
-  /// Deletes an empty bucket and its names. Its unfinished uploads are aborted.
-  ///
-  /// - Throws: `noSuchBucket`, `bucketNotEmpty`.
-  package func delete(_ id: BucketID) async throws { throw ModelError.bucketBusy }
-
-  /// How much the bucket holds.
-  package func usage(_ id: BucketID) async throws -> BucketUsage { throw ModelError.bucketBusy }
-
-  /// Gives the bucket one more name that every key sees.
-  package func addGlobalAlias(_ name: String, to id: BucketID) async throws {
-    throw ModelError.bucketBusy
+  /// The rows of all buckets, on this node.
+  func rows() async throws -> [(BucketID, BucketRow)] {
+    var rows: [(BucketID, BucketRow)] = []
+    var from: [UInt8]? = []
+    while let position = from {
+      let page = try await parts.buckets.range(RangeQuery(partitionKey: [], from: position))
+      for case .row(let sortKey, let row) in page.items {
+        if let id = BucketID(sortKey) { rows.append((id, row)) }
+      }
+      from = page.next
+    }
+    return rows
   }
 
-  /// Takes a name away.
-  ///
-  /// - Throws: `lastAlias` when the bucket has no other.
-  package func removeGlobalAlias(_ name: String, from id: BucketID) async throws {
-    throw ModelError.bucketBusy
+  private func bucket(named name: AliasName) async throws -> Bucket? {
+    guard let alias = try await alias(name), let row = try await row(alias.bucket) else {
+      return nil
+    }
+    return try await bucket(alias.bucket, row)
   }
 
-  /// Gives the bucket a name that only `accessKeyID` sees.
-  package func addLocalAlias(_ name: String, of accessKeyID: String, to id: BucketID) async throws {
-    throw ModelError.bucketBusy
+  /// The row of a name that is taken.
+  func alias(_ name: AliasName) async throws -> AliasRow? {
+    try await parts.aliases.get(RowKey(partitionKey: [], sortKey: name.sortKey))
   }
 
-  /// Takes a name away that only `accessKeyID` sees.
-  package func removeLocalAlias(
-    _ name: String, of accessKeyID: String, from id: BucketID
-  ) async throws {
-    throw ModelError.bucketBusy
+  // MARK: Names
+
+  /// What a caller sees of a row.
+  func bucket(_ id: BucketID, _ row: BucketRow) async throws -> Bucket {
+    var global: [String] = []
+    var local: [Bucket.LocalAlias] = []
+    for entry in row.names.entries where entry.register.value {
+      let isOurs = try await alias(entry.key)?.bucket == id
+      if let accessKeyID = entry.key.accessKeyID {
+        if isOurs { local.append(.init(accessKeyID: accessKeyID, name: entry.key.name)) }
+      } else {
+        global.append(isOurs ? entry.key.name : Self.displaced(entry.key.name, id))
+      }
+    }
+    let grants = row.grants.entries.compactMap { entry -> Bucket.Grant? in
+      let permissions = Permissions(rawValue: entry.register.value)
+      return permissions.isEmpty ? nil : .init(accessKeyID: entry.key, permissions: permissions)
+    }
+    return Bucket(
+      id: id, created: row.createdWall, globalAliases: global.sorted(), localAliases: local,
+      grants: grants, stamp: row.stamp)
   }
+
+  /// What the later of two buckets that were created with one name is called.
+  private static func displaced(_ name: String, _ id: BucketID) -> String {
+    "\(name)-\(id.hex.prefix(8))"
+  }
+
+  /// The bucket that lost its name to an earlier one and is called `name` now.
+  private func bucket(displacedAs name: String) async throws -> Bucket? {
+    guard let dash = name.lastIndex(of: "-"), name[dash...].utf8.count == 9,
+      Hex.decode(name[name.index(after: dash)...]) != nil
+    else { return nil }
+    for (id, row) in try await rows() where name.hasSuffix(id.hex.prefix(8)) {
+      let bucket = try await bucket(id, row)
+      if bucket.globalAliases.contains(name) { return bucket }
+    }
+    return nil
+  }
+
+  // MARK: Rights
 
   /// Gives the key rights, beside those that it has.
-  package func allow(_ permissions: Permissions, to accessKeyID: String, in id: BucketID)
-    async throws -> Bucket
-  {
-    throw ModelError.bucketBusy
+  ///
+  /// - Throws: `noSuchBucket`.
+  package func allow(
+    _ permissions: Permissions, to accessKeyID: String, in id: BucketID
+  ) async throws -> Bucket {
+    try await changeRights(of: accessKeyID, in: id) { $0.union(permissions) }
   }
 
   /// Takes rights from the key.
-  package func deny(_ permissions: Permissions, to accessKeyID: String, in id: BucketID)
-    async throws -> Bucket
-  {
-    throw ModelError.bucketBusy
+  ///
+  /// - Throws: `noSuchBucket`.
+  package func deny(
+    _ permissions: Permissions, to accessKeyID: String, in id: BucketID
+  ) async throws -> Bucket {
+    try await changeRights(of: accessKeyID, in: id) { $0.subtracting(permissions) }
+  }
+
+  private func changeRights(
+    of accessKeyID: String, in id: BucketID, _ change: (Permissions) -> Permissions
+  ) async throws -> Bucket {
+    try await ModelError.translating {
+      let row = try await parts.changeBucket(id) { row, now in
+        let held = Permissions(rawValue: row.grants[accessKeyID]?.value ?? 0)
+        row.grants.set(accessKeyID, change(held).rawValue, now: now)
+      }
+      return try await bucket(id, row)
+    }
   }
 }

@@ -1,6 +1,8 @@
 // Multipart uploads: objects that arrive in parts, in any order, over days.
 
 package import Base
+import Crypto
+import Tables
 
 /// The multipart uploads of all buckets.
 package final class MultipartUploads: Sendable {
@@ -9,22 +11,56 @@ package final class MultipartUploads: Sendable {
   /// S3's least size of a part that is not the last.
   package static let partBytesMin: UInt64 = 5 << 20
 
-  init() {}
+  let parts: StoreParts
+  let objects: Objects
 
-  /// Begins an upload. It stays until it is completed or aborted.
+  init(_ parts: StoreParts, objects: Objects) {
+    self.parts = parts
+    self.objects = objects
+  }
+
+  /// Begins an upload.
+  ///
+  /// It stays until it is completed or aborted.
   ///
   /// - Parameter metadata: What the object will carry, without an ETag.
   package func create(
     bucket: Bucket, key: ObjectKey, metadata: ObjectMetadata
   ) async throws -> UploadID {
-    throw ModelError.bucketBusy
+    let parts = parts
+    let id = UploadID(random: parts.runtime.random)
+    let begun = parts.runtime.wallNow
+    _ = try await parts.write(to: bucket) { bucket, attempt in
+      try await parts.objects.operate(
+        OpenUpload(guards: parts.guards), partitionKey: ObjectPartition.key(bucket.id),
+        input: .init(
+          key: key, upload: id,
+          row: UploadRow(
+            timestamp: attempt.timestamp, purpose: .multipart, begun: begun, metadata: metadata),
+          stamp: bucket.stamp))
+    }
+    return id
   }
 
   /// The upload; `nil` when it does not exist, was completed or aborted.
   package func get(
     bucket: Bucket, key: ObjectKey, id: UploadID
   ) async throws -> MultipartUpload? {
-    throw ModelError.bucketBusy
+    let rowKey = RowKey(
+      partitionKey: ObjectPartition.key(bucket.id), sortKey: ObjectSortKey.upload(key, id).bytes)
+    let row = try await ModelError.translating { try await parts.objects.get(rowKey) }
+    guard case .upload(let upload) = row else { return nil }
+    return MultipartUpload(key: key, id: id, upload)
+  }
+
+  /// The upload.
+  ///
+  /// - Throws: `noSuchUpload`.
+  func existing(bucket: Bucket, key: ObjectKey, id: UploadID) async throws -> MultipartUpload {
+    guard let upload = try await get(bucket: bucket, key: key, id: id) else {
+      throw ModelError.noSuchUpload
+    }
+    return upload
   }
 
   /// Begins to write a part.
@@ -33,51 +69,43 @@ package final class MultipartUploads: Sendable {
   package func partWriter(
     bucket: Bucket, key: ObjectKey, id: UploadID, number: Int
   ) async throws -> PartWriter {
-    throw ModelError.bucketBusy
-  }
-
-  /// The parts that were uploaded, after number `after`.
-  ///
-  /// - Throws: `noSuchUpload`.
-  package func parts(
-    bucket: Bucket, key: ObjectKey, id: UploadID, after: Int = 0, limit: Int = 1000
-  ) async throws -> PartPage {
-    throw ModelError.bucketBusy
-  }
-
-  /// The unfinished uploads of the bucket. Only `query`'s prefix, delimiter and limit count.
-  package func list(
-    bucket: Bucket, _ query: ListQuery, after: UploadPosition = UploadPosition(.start)
-  ) async throws -> UploadPage {
-    throw ModelError.bucketBusy
-  }
-
-  /// Makes the parts the object. Completing again what was completed, and is still the key's object, is
-  /// answered with that object.
-  ///
-  /// - Parameter metadata: What the object will carry, from what the upload began with and the parts as
-  ///   they were uploaded, in order; throws to refuse. See `etag(of:)`.
-  /// - Throws: `noSuchUpload`, `invalidPart`, `invalidPartOrder`, `entityTooSmall`, what `metadata` throws,
-  ///   and as `ObjectWriter.commit`.
-  package func complete(
-    bucket: Bucket, key: ObjectKey, id: UploadID, parts: [CompletedPart],
-    metadata: (MultipartUpload, [UploadedPart]) throws -> ObjectMetadata = { upload, parts in
-      var metadata = upload.metadata
-      metadata.etag = MultipartUploads.etag(of: parts)
-      metadata.checksums = []
-      return metadata
+    guard (1...Self.partNumberMax).contains(number), let number = UInt16(exactly: number) else {
+      throw ModelError.invalidPartNumber
     }
-  ) async throws -> ObjectVersion {
-    throw ModelError.bucketBusy
+    _ = try await existing(bucket: bucket, key: key, id: id)
+    return PartWriter(
+      parts, bucket: bucket, key: key, part: .init(multipart: id, number: number))
   }
 
   /// Ends the upload and releases its parts.
   ///
   /// - Throws: `noSuchUpload`.
   package func abort(bucket: Bucket, key: ObjectKey, id: UploadID) async throws {
-    throw ModelError.bucketBusy
+    let upload = try await existing(bucket: bucket, key: key, id: id)
+    let parts = parts
+    _ = try await ModelError.translating {
+      let outcome = try await parts.objects.retryingStale { attempt in
+        try await parts.objects.operate(
+          EndUpload(guards: parts.guards), partitionKey: ObjectPartition.key(bucket.id),
+          input: .init(
+            key: key, upload: id, state: .refused, purpose: .multipart,
+            timestamp: attempt.timestamp, begun: upload.initiated, part: nil, requiresOpen: true))
+      }
+      if case .refused(let code, _) = outcome { throw ModelError(refusal: code) }
+    }
   }
 
   /// The ETag of an object uploaded in `parts`: the MD5 of the parts' MD5s, a dash, and their count.
-  package static func etag(of parts: [UploadedPart]) -> String { "" }
+  package static func etag(of parts: [UploadedPart]) -> String {
+    let digests = parts.flatMap { Hex.decode($0.etag) ?? Array($0.etag.utf8) }
+    return "\(Hex.encode(Digests.md5(digests)))-\(parts.count)"
+  }
+}
+
+extension MultipartUpload {
+  /// The upload that `row` describes; `nil` when it is not an open multipart upload.
+  init?(key: ObjectKey, id: UploadID, _ row: UploadRow) {
+    guard row.purpose == .multipart, row.state == .open else { return nil }
+    self.init(key: key, id: id, initiated: row.begun, metadata: row.metadata)
+  }
 }

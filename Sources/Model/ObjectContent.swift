@@ -1,6 +1,6 @@
 // Where an object's bytes are (docs/formats/objects.md).
 
-package import Base
+import Base
 
 /// A block of an object.
 struct BlockEntry: Equatable, Sendable {
@@ -29,8 +29,10 @@ struct PartRun: Equatable, Sendable {
   var blockBytes: UInt32
 }
 
-/// The parts of an object in order. Runs of equal parts are one entry, so that the usual 10,000 parts of one
-/// size take as little room in a row as one part does.
+/// The parts of an object in order.
+///
+/// Runs of equal parts are one entry, so that the usual 10,000 parts of one size take as little
+/// room in a row as one part does.
 struct PartLayout: Equatable, Sendable {
   var runs: [PartRun] = []
 

@@ -45,7 +45,9 @@ package struct ObjectHeader: Equatable, Sendable {
   }
 }
 
-/// The checksum algorithms of S3. The raw values are on disk.
+/// The checksum algorithms of S3.
+///
+/// The raw values are on disk.
 package enum ChecksumAlgorithm: UInt8, Equatable, Sendable, CaseIterable {
   case crc32 = 1
   case crc32c = 2
@@ -66,7 +68,9 @@ package struct ObjectChecksum: Equatable, Sendable {
   }
 }
 
-/// What the checksum of a multipart object is computed over. The raw values are on disk.
+/// What the checksum of a multipart object is computed over.
+///
+/// The raw values are on disk.
 package enum ChecksumType: UInt8, Equatable, Sendable {
   /// All bytes of the object.
   case fullObject = 0

@@ -13,12 +13,17 @@ package struct ObjectVersion: Sendable {
   package let metadata: ObjectMetadata
   /// Where the bytes are.
   let content: ObjectContent
-  /// Of a version that was uploaded in parts: the parts.
+  /// The multipart upload that made it, if one did.
+  let multipart: UploadID?
+  /// The parts of a version that was uploaded in parts; or one with the number 0, of a version with manifest
+  /// rows.
   let parts: PartLayout
 
   /// How many parts the version was uploaded in; 0 when it was not uploaded in parts.
-  package var partCount: Int { parts.count }
+  package var partCount: Int { multipart == nil ? 0 : parts.count }
 
   /// Where the part with `number` lies; `nil` when there is none.
-  package func range(ofPart number: Int) -> Range<UInt64>? { parts.range(of: number) }
+  package func range(ofPart number: Int) -> Range<UInt64>? {
+    multipart == nil ? nil : parts.range(of: number)
+  }
 }

@@ -1,15 +1,39 @@
 // Writes one object.
+//
+// Bytes gather in a small buffer first. If the end comes before the inline threshold, they go into the row, and
+// the whole write is one transaction; otherwise they become blocks while they arrive.
+
+import Base
+import Blocks
+import Tables
 
 /// Receives the bytes of one object, stores them, and makes them the object with `commit`.
 ///
 /// It belongs to one task. After `commit` or `abandon`, or after either threw, it is of no more use.
 package final class ObjectWriter {
-  init() {}
+  private let parts: StoreParts
+  private let bucket: Bucket
+  private let key: ObjectKey
+  private let session: UploadSession
+  private let pipeline: BlockPipeline
+  private var inline: [UInt8] = []
+  private var usesBlocks = false
+  private var hasSentEntry = false
+
+  init(_ parts: StoreParts, bucket: Bucket, key: ObjectKey) {
+    self.parts = parts
+    self.bucket = bucket
+    self.key = key
+    session = UploadSession(parts, bucket: bucket, key: key, purpose: .object)
+    pipeline = BlockPipeline(parts, session: session)
+  }
 
   /// How many bytes were received.
-  package private(set) var sizeBytes: UInt64 = 0
+  package var sizeBytes: UInt64 { usesBlocks ? pipeline.sizeBytes : UInt64(inline.count) }
 
   /// Reads from `source` until it returns 0.
+  ///
+  /// To be called once.
   ///
   /// Memory stays constant: at most a few blocks are under way, and `source` is not asked for more before
   /// one of them is durable.
@@ -18,21 +42,89 @@ package final class ObjectWriter {
   ///   - source: Writes the next bytes into the buffer and returns how many; 0 at the end.
   ///   - observe: Sees every byte once, in order, one call at a time, possibly on another thread; all calls
   ///     are over when `append` returns. Digests go here.
-  /// - Throws: what `source` throws, `storageFull`, `quorumUnavailable`. `abandon` must follow.
+  /// - Throws: what `source` throws, `storageFull`, `quorumUnavailable`, `noSuchBucket`. `abandon` must
+  ///   follow.
   package func append(
     from source: (UnsafeMutableRawBufferPointer) async throws -> Int,
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) async throws {
-    throw ModelError.bucketBusy
+    precondition(!usesBlocks && inline.isEmpty, "append is called once")
+    let threshold = parts.options.inlineThresholdBytes
+    let head = try await HeadReader.read(from: source, max: threshold + 1)
+    guard head.count > threshold else {
+      head.withUnsafeBytes { observe($0) }
+      inline = head
+      return
+    }
+    usesBlocks = true
+    try await ModelError.translating {
+      try await pipeline.append(head: head, from: source, observe: observe)
+    }
   }
 
-  /// Makes the bytes the object. When it returns, they are durable and every later read sees them.
+  /// Makes the bytes the object.
+  ///
+  /// When it returns, they are durable and every later read sees them.
   ///
   /// - Throws: `noSuchBucket`, `quorumUnavailable` (the write may still take effect), `clockTooFar`.
   package func commit(_ metadata: ObjectMetadata) async throws -> ObjectVersion {
-    throw ModelError.bucketBusy
+    let content =
+      usesBlocks
+      ? try await ModelError.translating { try await pipeline.finish() } : .inline(inline)
+    var layout = PartLayout()
+    if content == .manifest {
+      layout.append(number: 0, sizeBytes: sizeBytes, blockBytes: UInt32(pipeline.blockBytes))
+    }
+    let object = VersionRow.Object(
+      lastModified: parts.runtime.wallNow, sizeBytes: sizeBytes, metadata: metadata,
+      parts: layout, content: content)
+    hasSentEntry = true
+    return try await parts.put(object, uploadID: session.id, bucket: bucket, key: key)
   }
 
   /// Gives up: what was stored is released.
-  package func abandon() async {}
+  ///
+  /// Once the entry was sent to a replica nothing is undone here: whether it took effect is not known.
+  package func abandon() async {
+    await pipeline.settle()
+    guard session.isOpen, !hasSentEntry else { return }
+    await session.undo()
+  }
+}
+
+/// Reads the beginning of a body.
+enum HeadReader {
+  /// Up to `max` bytes; fewer only when `source` is at its end.
+  static func read(
+    from source: (UnsafeMutableRawBufferPointer) async throws -> Int, max: Int
+  ) async throws -> [UInt8] {
+    // One read, as a rule: the kernel has the whole body of a small request.
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max, alignment: 16)
+    defer { memory.deallocate() }
+    var count = 0
+    while count < max {
+      let free = UnsafeMutableRawBufferPointer(rebasing: memory[count...])
+      let read = try await source(free)
+      guard read > 0 else { break }
+      count += min(read, free.count)
+    }
+    return Array(memory[..<count])
+  }
+}
+
+extension StoreParts {
+  /// Makes `object` the current version of the key.
+  func put(
+    _ object: VersionRow.Object, uploadID: UploadID, bucket: Bucket, key: ObjectKey
+  ) async throws -> ObjectVersion {
+    _ = try await write(to: bucket) { bucket, attempt in
+      try await objects.operate(
+        PutVersion(guards: guards), partitionKey: ObjectPartition.key(bucket.id),
+        input: .init(
+          key: key,
+          row: VersionRow(timestamp: attempt.timestamp, uploadID: uploadID, object: object),
+          stamp: bucket.stamp, replaces: attempt.replaces))
+    }
+    return ObjectVersion(bucket: bucket.id, key: key, uploadID: uploadID, object: object)
+  }
 }

@@ -1,15 +1,31 @@
-// Objects: writing, reading, deleting, listing.
+// Objects: writing, reading, deleting.
+
+import Base
+import Tables
 
 /// The objects of all buckets.
 package final class Objects: Sendable {
-  init() {}
+  let parts: StoreParts
 
-  /// Begins to write an object. Nothing is stored before the first `append`.
-  package func writer(bucket: Bucket, key: ObjectKey) -> ObjectWriter { ObjectWriter() }
+  init(_ parts: StoreParts) { self.parts = parts }
+
+  /// Begins to write an object.
+  ///
+  /// Nothing is stored before the first `append`.
+  package func writer(bucket: Bucket, key: ObjectKey) -> ObjectWriter {
+    ObjectWriter(parts, bucket: bucket, key: key)
+  }
 
   /// The object's current version; `nil` when there is none.
   package func head(bucket: Bucket, key: ObjectKey) async throws -> ObjectVersion? {
-    throw ModelError.bucketBusy
+    try await ModelError.translating {
+      let rowKey = RowKey(
+        partitionKey: ObjectPartition.key(bucket.id),
+        sortKey: ObjectSortKey.version(key, .null).bytes)
+      guard case .version(let row) = try await parts.objects.get(rowKey), let object = row.object
+      else { return nil }
+      return ObjectVersion(bucket: bucket.id, key: key, uploadID: row.uploadID, object: object)
+    }
   }
 
   /// Reads the bytes of `range` in order and hands them to `write`, in pieces of at most a block, verified.
@@ -21,24 +37,48 @@ package final class Objects: Sendable {
     _ version: ObjectVersion, range: Range<UInt64>,
     write: (UnsafeRawBufferPointer) async throws -> Void
   ) async throws {
-    throw ModelError.bucketBusy
+    try await ObjectReader(parts, version).read(range, write: write)
   }
 
-  /// Deletes the object. Deleting what does not exist is no error.
+  /// Deletes the object.
+  ///
+  /// Deleting what does not exist is no error.
   package func delete(bucket: Bucket, key: ObjectKey) async throws -> DeleteOutcome {
-    throw ModelError.bucketBusy
+    let parts = parts
+    let uploadID = UploadID(random: parts.runtime.random)
+    let outcome = try await parts.write(to: bucket) { bucket, attempt in
+      try await parts.objects.operate(
+        PutVersion(guards: parts.guards), partitionKey: ObjectPartition.key(bucket.id),
+        input: .init(
+          key: key, row: VersionRow(timestamp: attempt.timestamp, uploadID: uploadID, object: nil),
+          stamp: bucket.stamp, replaces: attempt.replaces))
+    }
+    return PutVersion.foundObject(outcome) ? .deleted : .wasAbsent
   }
+
+  /// How many deletions of one request are under way at a time: they share their fsync.
+  private static let deletionsAtOnce = 64
 
   /// Deletes many objects; the result of each is at its index.
   package func delete(
     bucket: Bucket, keys: [ObjectKey]
   ) async -> [Result<DeleteOutcome, any Error>] {
-    []
-  }
-
-  /// A page of the bucket's objects, complete and in the order of the keys' bytes.
-  package func list(bucket: Bucket, _ query: ListQuery) async throws -> ListPage {
-    throw ModelError.bucketBusy
+    var results: [Result<DeleteOutcome, any Error>] = []
+    var rest = keys[...]
+    while !rest.isEmpty {
+      let deletions = rest.prefix(Self.deletionsAtOnce).map { key in
+        Pending(parts.runtime) { try await self.delete(bucket: bucket, key: key) }
+      }
+      rest = rest.dropFirst(deletions.count)
+      for deletion in deletions {
+        do {
+          results.append(.success(try await deletion.value))
+        } catch {
+          results.append(.failure(error))
+        }
+      }
+    }
+    return results
   }
 }
 
@@ -48,4 +88,13 @@ package enum DeleteOutcome: Equatable, Sendable {
   case deleted
   /// There was none.
   case wasAbsent
+}
+
+extension ObjectVersion {
+  init(bucket: BucketID, key: ObjectKey, uploadID: UploadID, object: VersionRow.Object) {
+    self.init(
+      bucket: bucket, key: key, uploadID: uploadID, sizeBytes: object.sizeBytes,
+      lastModified: object.lastModified, metadata: object.metadata, content: object.content,
+      multipart: object.multipart, parts: object.parts)
+  }
 }

@@ -1,20 +1,41 @@
 // Writes one part of a multipart upload.
 
+import Base
+import Blocks
+import Tables
+
 /// Receives the bytes of one part, stores them, and makes them the part with `commit`.
 ///
 /// It belongs to one task. After `commit` or `abandon`, or after either threw, it is of no more use.
 package final class PartWriter {
-  init() {}
+  private let parts: StoreParts
+  private let bucket: Bucket
+  private let key: ObjectKey
+  private let part: UploadRow.PartOf
+  private let session: UploadSession
+  private let pipeline: BlockPipeline
+  private var hasSentEntry = false
+
+  init(_ parts: StoreParts, bucket: Bucket, key: ObjectKey, part: UploadRow.PartOf) {
+    self.parts = parts
+    self.bucket = bucket
+    self.key = key
+    self.part = part
+    session = UploadSession(parts, bucket: bucket, key: key, purpose: .part, part: part)
+    pipeline = BlockPipeline(parts, session: session)
+  }
 
   /// How many bytes were received.
-  package private(set) var sizeBytes: UInt64 = 0
+  package var sizeBytes: UInt64 { pipeline.sizeBytes }
 
   /// As `ObjectWriter.append`.
   package func append(
     from source: (UnsafeMutableRawBufferPointer) async throws -> Int,
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) async throws {
-    throw ModelError.bucketBusy
+    try await ModelError.translating {
+      try await pipeline.append(head: [], from: source, observe: observe)
+    }
   }
 
   /// Makes the bytes the part, in place of an earlier one with the same number.
@@ -22,9 +43,44 @@ package final class PartWriter {
   /// - Parameter etag: 32 hex digits: the MD5 of the part.
   /// - Throws: `noSuchUpload` when it was completed or aborted in the meantime, and as `ObjectWriter.commit`.
   package func commit(etag: String, checksums: [ObjectChecksum]) async throws -> UploadedPart {
-    throw ModelError.bucketBusy
+    let content = try await ModelError.translating { try await pipeline.finish() }
+    let row = PartRow.Part(
+      lastModified: parts.runtime.wallNow, sizeBytes: sizeBytes, etag: etag, checksums: checksums,
+      blockBytes: UInt32(pipeline.blockBytes), content: content)
+    hasSentEntry = true
+    do {
+      try await put(row)
+    } catch ModelError.noSuchUpload {
+      // Replicas refused it, none took it that could be asked: the undoing asks them all.
+      await session.undo()
+      throw ModelError.noSuchUpload
+    }
+    return UploadedPart(number: Int(part.number), part: row)
+  }
+
+  private func put(_ row: PartRow.Part) async throws {
+    _ = try await parts.write(to: bucket) { bucket, attempt in
+      try await parts.objects.operate(
+        PutPart(guards: parts.guards), partitionKey: ObjectPartition.key(bucket.id),
+        input: .init(
+          key: key, multipart: part.multipart, number: part.number,
+          row: PartRow(timestamp: attempt.timestamp, uploadID: session.id, part: row),
+          stamp: bucket.stamp))
+    }
   }
 
   /// Gives up: what was stored is released.
-  package func abandon() async {}
+  package func abandon() async {
+    await pipeline.settle()
+    guard session.isOpen, !hasSentEntry else { return }
+    await session.undo()
+  }
+}
+
+extension UploadedPart {
+  init(number: Int, part: PartRow.Part) {
+    self.init(
+      number: number, sizeBytes: part.sizeBytes, etag: part.etag, checksums: part.checksums,
+      lastModified: part.lastModified)
+  }
 }

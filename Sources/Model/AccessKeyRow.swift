@@ -1,0 +1,128 @@
+// A row of an access key (docs/formats/objects.md).
+
+import Base
+import Codecs
+import LocalDB
+import Tables
+
+/// An access key, or the fact that it was deleted.
+struct AccessKeyRow: Equatable, Sendable {
+  /// What a key is as long as it was not deleted.
+  struct Key: Equatable, Sendable {
+    var secret: String
+    var name: Register<String>
+    var mayCreateBuckets: Register<Bool>
+    var expiration: Register<WallTime?>
+  }
+
+  /// The latest time in the row.
+  var changed: Timestamp
+  /// A key that is imported again after it was deleted is created again: the later creation wins.
+  var created: Timestamp
+  var createdWall: WallTime
+  /// `nil`: deleted.
+  var key: Key?
+  var trailing: [UInt8] = []
+
+  init(created: Timestamp, createdWall: WallTime, secret: String, name: String) {
+    changed = created
+    self.created = created
+    self.createdWall = createdWall
+    key = Key(
+      secret: secret, name: Register(name, at: created),
+      mayCreateBuckets: Register(false, at: created), expiration: Register(nil, at: created))
+  }
+
+  static func merged(_ a: AccessKeyRow, _ b: AccessKeyRow) -> AccessKeyRow {
+    var result = a
+    if a.identity != b.identity {
+      result = a.identity > b.identity ? a : b
+    } else if let left = a.key, let right = b.key {
+      result.key = merged(left, right)
+      if a.trailing.lexicographicallyPrecedes(b.trailing) { result.trailing = b.trailing }
+    } else if a.key == nil, b.key == nil {
+      if a.trailing.lexicographicallyPrecedes(b.trailing) { result.trailing = b.trailing }
+    } else {
+      result = a.key == nil ? a : b
+    }
+    result.changed = max(a.changed, b.changed)
+    return result
+  }
+
+  private var identity: (Timestamp, WallTime) { (created, createdWall) }
+
+  private static func merged(_ a: Key, _ b: Key) -> Key {
+    Key(
+      // Only a faulty node gives two secrets.
+      secret: max(a.secret, b.secret),
+      name: a.name.merged(b.name, isAbove: >),
+      mayCreateBuckets: a.mayCreateBuckets.merged(b.mayCreateBuckets) { $0 && !$1 },
+      expiration: a.expiration.merged(b.expiration) { left, right in
+        (left?.milliseconds ?? .max) < (right?.milliseconds ?? .max)
+      })
+  }
+
+  var encoded: [UInt8] {
+    var writer = BinaryWriter(capacity: 160)
+    writer.version(1)
+    writer.u64(changed.rawValue)
+    writer.u64(created.rawValue)
+    writer.signed(createdWall.milliseconds)
+    writer.bool(key == nil)
+    if let key {
+      writer.string(key.secret)
+      writer.u64(key.name.timestamp.rawValue)
+      writer.string(key.name.value)
+      writer.u64(key.mayCreateBuckets.timestamp.rawValue)
+      writer.bool(key.mayCreateBuckets.value)
+      writer.u64(key.expiration.timestamp.rawValue)
+      writer.optional(key.expiration.value) { $0.signed($1.milliseconds) }
+    }
+    writer.raw(trailing)
+    return writer.bytes
+  }
+
+  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+    var reader = BinaryReader(bytes)
+    _ = try reader.version(upTo: 1)
+    changed = Timestamp(rawValue: try reader.u64())
+    created = Timestamp(rawValue: try reader.u64())
+    createdWall = WallTime(milliseconds: try reader.signed())
+    key = try reader.bool() ? nil : try Key(from: &reader)
+    trailing = reader.remaining()
+  }
+}
+
+extension AccessKeyRow.Key {
+  init(from reader: inout BinaryReader) throws(BinaryError) {
+    secret = try reader.string(max: RowLimits.nameBytesMax)
+    let nameTime = Timestamp(rawValue: try reader.u64())
+    name = Register(try reader.string(max: RowLimits.nameBytesMax), at: nameTime)
+    let createTime = Timestamp(rawValue: try reader.u64())
+    mayCreateBuckets = Register(try reader.bool(), at: createTime)
+    let expirationTime = Timestamp(rawValue: try reader.u64())
+    let expires = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
+      WallTime(milliseconds: try reader.signed())
+    }
+    expiration = Register(expires, at: expirationTime)
+  }
+}
+
+/// The table of access keys.
+struct AccessKeySchema: TableSchema {
+  init() {}
+
+  var name: String { "access_key" }
+  var partitionKeyBytes: Int { 0 }
+  var isFullyReplicated: Bool { true }
+
+  func encode(_ row: AccessKeyRow) -> [UInt8] { row.encoded }
+  func decode(_ bytes: UnsafeRawBufferPointer) throws -> AccessKeyRow {
+    try AccessKeyRow(bytes)
+  }
+  func merge(_ a: AccessKeyRow, _ b: AccessKeyRow) -> AccessKeyRow { .merged(a, b) }
+  func timestamp(of row: AccessKeyRow) -> Timestamp { row.changed }
+  func tombstoneTimestamp(_ row: AccessKeyRow) -> Timestamp? {
+    row.key == nil ? row.changed : nil
+  }
+}

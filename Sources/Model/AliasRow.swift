@@ -1,0 +1,132 @@
+// A row of a bucket's name (docs/formats/objects.md).
+//
+// Invariants:
+//   1. A name belongs to one bucket at a time. A claim of a free name has an epoch one above the released
+//      claim before it.
+//   2. Of two claims of one epoch, made by nodes that did not know of each other, the earlier stays.
+
+import Base
+import Codecs
+import LocalDB
+import Tables
+
+/// A bucket's name: global, or seen by one access key.
+struct AliasName: Hashable, Comparable, Sendable {
+  /// `nil` for a global name.
+  var accessKeyID: String?
+  var name: String
+
+  static func global(_ name: String) -> AliasName { AliasName(accessKeyID: nil, name: name) }
+
+  static func local(_ name: String, of accessKeyID: String) -> AliasName {
+    AliasName(accessKeyID: accessKeyID, name: name)
+  }
+
+  init(accessKeyID: String?, name: String) {
+    self.accessKeyID = accessKeyID
+    self.name = name
+  }
+
+  /// The sort key of the name's row.
+  var sortKey: [UInt8] {
+    guard let accessKeyID else { return [0] + Array(name.utf8) }
+    return [1] + Array(accessKeyID.utf8) + [0] + Array(name.utf8)
+  }
+
+  /// The name with the sort key `bytes`; `nil` when there is none.
+  init?(sortKey bytes: [UInt8]) {
+    switch bytes.first {
+    case 0:
+      guard let name = String(validating: bytes[1...], as: UTF8.self) else { return nil }
+      self.init(accessKeyID: nil, name: name)
+    case 1:
+      guard let end = bytes[1...].firstIndex(of: 0),
+        let key = String(validating: bytes[1..<end], as: UTF8.self),
+        let name = String(validating: bytes[(end + 1)...], as: UTF8.self)
+      else { return nil }
+      self.init(accessKeyID: key, name: name)
+    default: return nil
+    }
+  }
+
+  static func < (left: Self, right: Self) -> Bool {
+    left.sortKey.lexicographicallyPrecedes(right.sortKey)
+  }
+}
+
+/// Which bucket a name means.
+struct AliasRow: Equatable, Sendable {
+  /// The latest time in the row.
+  var changed: Timestamp
+  var epoch: UInt64
+  var claimed: Timestamp
+  var bucket: BucketID
+  var isReleased: Bool
+  var trailing: [UInt8] = []
+
+  init(
+    changed: Timestamp, epoch: UInt64, claimed: Timestamp, bucket: BucketID,
+    isReleased: Bool = false
+  ) {
+    self.changed = changed
+    self.epoch = epoch
+    self.claimed = claimed
+    self.bucket = bucket
+    self.isReleased = isReleased
+  }
+
+  static func merged(_ a: AliasRow, _ b: AliasRow) -> AliasRow {
+    var winner = b.beats(a) ? b : a
+    winner.changed = max(a.changed, b.changed)
+    return winner
+  }
+
+  private func beats(_ other: AliasRow) -> Bool {
+    if epoch != other.epoch { return epoch > other.epoch }
+    if (claimed, bucket) != (other.claimed, other.bucket) {
+      return (claimed, bucket) < (other.claimed, other.bucket)
+    }
+    if isReleased != other.isReleased { return isReleased }
+    return other.trailing.lexicographicallyPrecedes(trailing)
+  }
+
+  var encoded: [UInt8] {
+    var writer = BinaryWriter(capacity: 64)
+    writer.version(1)
+    writer.u64(changed.rawValue)
+    writer.varint(epoch)
+    writer.u64(claimed.rawValue)
+    writer.id(bucket)
+    writer.bool(isReleased)
+    writer.raw(trailing)
+    return writer.bytes
+  }
+
+  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+    var reader = BinaryReader(bytes)
+    _ = try reader.version(upTo: 1)
+    changed = Timestamp(rawValue: try reader.u64())
+    epoch = try reader.varint()
+    claimed = Timestamp(rawValue: try reader.u64())
+    bucket = try reader.id()
+    isReleased = try reader.bool()
+    trailing = reader.remaining()
+  }
+}
+
+/// The table of bucket names.
+struct AliasSchema: TableSchema {
+  init() {}
+
+  var name: String { "bucket_alias" }
+  var partitionKeyBytes: Int { 0 }
+  var isFullyReplicated: Bool { true }
+
+  func encode(_ row: AliasRow) -> [UInt8] { row.encoded }
+  func decode(_ bytes: UnsafeRawBufferPointer) throws -> AliasRow { try AliasRow(bytes) }
+  func merge(_ a: AliasRow, _ b: AliasRow) -> AliasRow { .merged(a, b) }
+  func timestamp(of row: AliasRow) -> Timestamp { row.changed }
+  func tombstoneTimestamp(_ row: AliasRow) -> Timestamp? {
+    row.isReleased ? row.changed : nil
+  }
+}

@@ -1,0 +1,141 @@
+// From a client's bytes to durable blocks, with the next block arriving while earlier ones are written.
+//
+//   source ──> buffer ──> observe + hash (one at a time, in order) ──> block and reference durable
+//             1 block                     1 block                            2 blocks
+//
+// Invariants:
+//   1. `observe` sees every byte once, in order, one call at a time.
+//   2. At most `inFlightMax` blocks and the one being received are in memory.
+//   3. Every block but the last has `blockBytes` bytes.
+//   4. Nothing is under way after `settle`.
+
+import Base
+import Blocks
+import Codecs
+import Tables
+
+/// Stores the bytes of one upload as blocks.
+///
+/// It belongs to the task of its writer.
+final class BlockPipeline {
+  /// How many full blocks are hashed and written while the next arrives: one to hash, one that
+  /// waits for its fsync.
+  ///
+  /// More would fill memory without making a disk faster.
+  static let inFlightMax = 2
+  /// The most blocks that a row lists itself.
+  static let blocksInRowMax = 16
+
+  typealias Source = (UnsafeMutableRawBufferPointer) async throws -> Int
+  typealias Observer = @Sendable (UnsafeRawBufferPointer) -> Void
+
+  private let parts: StoreParts
+  private let session: UploadSession
+  private let partNumber: UInt16
+  private var hashing: Pending<BlockHash>?
+  private var storing: [Pending<BlockEntry>] = []
+  /// Durable blocks that no manifest row lists yet.
+  private var listed: [BlockEntry] = []
+  private var chunkCount: UInt32 = 0
+  private(set) var sizeBytes: UInt64 = 0
+
+  init(_ parts: StoreParts, session: UploadSession) {
+    self.parts = parts
+    self.session = session
+    partNumber = session.part?.number ?? 0
+  }
+
+  /// The size of all blocks but the last.
+  var blockBytes: Int { parts.blocks.buffers.bufferBytes }
+
+  /// Reads `source` to its end, after `head`, which was read from it before.
+  func append(
+    head: [UInt8], from source: Source, observe: @escaping Observer
+  ) async throws {
+    session.open()
+    var head = head[...]
+    var isAtEnd = false
+    while !isAtEnd {
+      let buffer = try await parts.blocks.buffers.take()
+      while buffer.contents.count < blockBytes, !head.isEmpty {
+        let piece = head.prefix(blockBytes - buffer.contents.count)
+        piece.withUnsafeBytes { buffer.free.copyMemory(from: $0) }
+        buffer.didAppend(piece.count)
+        head = head.dropFirst(piece.count)
+      }
+      while buffer.contents.count < blockBytes {
+        let count = try await source(buffer.free)
+        guard count > 0 else {
+          isAtEnd = true
+          break
+        }
+        buffer.didAppend(min(count, buffer.free.count))
+      }
+      if !buffer.contents.isEmpty { try await submit(buffer, observe) }
+    }
+    // The observer must have seen everything when this returns.
+    _ = try await hashing?.value
+  }
+
+  /// Hands a block over to be made durable, once there is room for it.
+  func submit(_ buffer: BlockBuffer, _ observe: @escaping Observer) async throws {
+    sizeBytes += UInt64(buffer.contents.count)
+    guard sizeBytes <= RowLimits.objectBytesMax else { throw ModelError.entityTooLarge }
+    try await session.renewIfDue()
+    // In order: the block before must have been observed.
+    _ = try await hashing?.value
+    while storing.count >= Self.inFlightMax { try await finishFirst() }
+    let hashing = Pending(parts.runtime) { [runtime = parts.runtime] in
+      try await runtime.blocking {
+        observe(buffer.bytes)
+        return BlockHash(naming: buffer.bytes)
+      }
+    }
+    self.hashing = hashing
+    let opening = session.open()
+    storing.append(
+      Pending(parts.runtime) { [blocks = parts.blocks, id = session.id, owner = session.owner] in
+        let hash = try await hashing.value
+        try await opening.value
+        let size = UInt32(buffer.contents.count)
+        let key = BlockReferenceKey(hash: hash, upload: id)
+        _ = try await blocks.put(key, owner: owner, bytes: buffer)
+        return BlockEntry(hash: hash, sizeBytes: size)
+      })
+  }
+
+  private func finishFirst() async throws {
+    let first = storing.removeFirst()
+    listed.append(try await first.value)
+    if listed.count == ManifestRow.blocksMax { try await writeManifestRow() }
+  }
+
+  /// Waits until all blocks are durable, and says where the bytes are.
+  func finish() async throws -> ObjectContent {
+    while !storing.isEmpty { try await finishFirst() }
+    if chunkCount == 0, listed.count <= Self.blocksInRowMax { return .blocks(listed) }
+    if !listed.isEmpty { try await writeManifestRow() }
+    return .manifest
+  }
+
+  /// Waits until nothing is under way, whatever came of it.
+  func settle() async {
+    for pending in storing { await pending.settle() }
+    await hashing?.settle()
+    storing = []
+  }
+
+  private func writeManifestRow() async throws {
+    let chunk = chunkCount
+    let owner = RowKey(
+      partitionKey: session.owner.partitionKey, sortKey: session.owner.sortKey)
+    let blocks = listed
+    let part = partNumber
+    try await parts.merge(parts.manifests, partitionKey: session.id.bytes) { now in
+      let row = ManifestRow(timestamp: now, owner: owner, blocks: blocks)
+      return [(ManifestRow.sortKey(part: part, chunk: chunk), row)]
+    }
+    listed.removeAll(keepingCapacity: true)
+    chunkCount += 1
+  }
+}

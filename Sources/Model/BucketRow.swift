@@ -1,0 +1,158 @@
+// A row of a bucket (docs/formats/objects.md).
+
+import Base
+import Codecs
+import LocalDB
+import Tables
+
+/// A bucket: its state, who may do what, and the names that it goes by.
+struct BucketRow: Equatable, Sendable {
+  /// The raw values are on disk.
+  enum State: UInt8, Sendable {
+    case live = 0
+    /// Being deleted: no object is accepted until the deletion is confirmed or taken back.
+    case deleting = 1
+    /// For good.
+    case deleted = 2
+  }
+
+  /// The latest time in the row.
+  var changed: Timestamp
+  var created: Timestamp
+  var createdWall: WallTime
+  var state: Register<State>
+  /// By key ID.
+  var grants = RegisterMap<String, UInt8>()
+  /// By the alias' key in the table of names; whether the bucket still has it.
+  var names = RegisterMap<AliasName, Bool>()
+  var trailing: [UInt8] = []
+
+  init(created: Timestamp, createdWall: WallTime) {
+    changed = created
+    self.created = created
+    self.createdWall = createdWall
+    state = Register(.live, at: created)
+  }
+
+  /// What travels with writes of objects.
+  var stamp: BucketStamp { BucketStamp(rawValue: state.timestamp.rawValue) }
+
+  static func merged(_ a: BucketRow, _ b: BucketRow) -> BucketRow {
+    var result = a
+    result.changed = max(a.changed, b.changed)
+    // Only a faulty node gives two times of creation.
+    if (b.created, b.createdWall) < (a.created, a.createdWall) {
+      (result.created, result.createdWall) = (b.created, b.createdWall)
+    }
+    result.trailing = a.trailing.lexicographicallyPrecedes(b.trailing) ? b.trailing : a.trailing
+    if a.state.value == .deleted || b.state.value == .deleted {
+      let deletions = [a, b].filter { $0.state.value == .deleted }.map(\.state.timestamp)
+      result.state = Register(.deleted, at: deletions.max() ?? result.changed)
+      result.grants = RegisterMap()
+      result.names = RegisterMap()
+      return result
+    }
+    result.state = a.state.merged(b.state) { $0.rawValue > $1.rawValue }
+    result.grants = a.grants.merged(b.grants, isAbove: >)
+    result.names = a.names.merged(b.names) { $0 && !$1 }
+    return result
+  }
+
+  var encoded: [UInt8] {
+    var writer = BinaryWriter(capacity: 128)
+    writer.version(1)
+    writer.u64(changed.rawValue)
+    writer.u64(created.rawValue)
+    writer.signed(createdWall.milliseconds)
+    writer.u64(state.timestamp.rawValue)
+    writer.u8(state.value.rawValue)
+    if state.value != .deleted {
+      writer.list(grants.entries) { writer, entry in
+        writer.string(entry.key)
+        writer.u64(entry.register.timestamp.rawValue)
+        writer.u8(entry.register.value)
+      }
+      writer.list(names.entries) { writer, entry in
+        writer.bytes(entry.key.sortKey)
+        writer.u64(entry.register.timestamp.rawValue)
+        writer.bool(entry.register.value)
+      }
+    }
+    writer.raw(trailing)
+    return writer.bytes
+  }
+
+  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+    var reader = BinaryReader(bytes)
+    _ = try reader.version(upTo: 1)
+    changed = Timestamp(rawValue: try reader.u64())
+    created = Timestamp(rawValue: try reader.u64())
+    createdWall = WallTime(milliseconds: try reader.signed())
+    let stateTime = Timestamp(rawValue: try reader.u64())
+    guard let value = State(rawValue: try reader.u8()) else { throw .invalidValue }
+    state = Register(value, at: stateTime)
+    if value != .deleted {
+      grants.entries = try Self.grants(&reader)
+      names.entries = try Self.names(&reader)
+    }
+    trailing = reader.remaining()
+  }
+
+  private static func grants(
+    _ reader: inout BinaryReader
+  ) throws(BinaryError) -> [RegisterMap<String, UInt8>.Entry] {
+    var previous: String?
+    return try reader.list(max: Self.entriesMax) {
+      (reader: inout BinaryReader) throws(BinaryError) in
+      let key = try reader.string(max: RowLimits.nameBytesMax)
+      if let previous, previous >= key { throw .notCanonical }
+      previous = key
+      let time = Timestamp(rawValue: try reader.u64())
+      return .init(key: key, register: Register(try reader.u8(), at: time))
+    }
+  }
+
+  private static func names(
+    _ reader: inout BinaryReader
+  ) throws(BinaryError) -> [RegisterMap<AliasName, Bool>.Entry] {
+    var previous: AliasName?
+    return try reader.list(max: Self.entriesMax) {
+      (reader: inout BinaryReader) throws(BinaryError) in
+      guard let key = AliasName(sortKey: try reader.bytes(max: RowLimits.nameBytesMax)) else {
+        throw .invalidValue
+      }
+      if let previous, previous >= key { throw .notCanonical }
+      previous = key
+      let time = Timestamp(rawValue: try reader.u64())
+      return .init(key: key, register: Register(try reader.bool(), at: time))
+    }
+  }
+
+  /// More keys or names than a bucket ever has; it bounds what a peer can make this node hold.
+  private static let entriesMax = 100_000
+}
+
+/// What an object write says about the bucket row that its coordinator knew.
+struct BucketStamp: Equatable, Comparable, Sendable {
+  /// The timestamp of the bucket's state.
+  var rawValue: UInt64
+
+  static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// The table of buckets.
+struct BucketSchema: TableSchema {
+  init() {}
+
+  var name: String { "bucket" }
+  var partitionKeyBytes: Int { 0 }
+  var isFullyReplicated: Bool { true }
+
+  func encode(_ row: BucketRow) -> [UInt8] { row.encoded }
+  func decode(_ bytes: UnsafeRawBufferPointer) throws -> BucketRow { try BucketRow(bytes) }
+  func merge(_ a: BucketRow, _ b: BucketRow) -> BucketRow { .merged(a, b) }
+  func timestamp(of row: BucketRow) -> Timestamp { row.changed }
+  func tombstoneTimestamp(_ row: BucketRow) -> Timestamp? {
+    row.state.value == .deleted ? row.changed : nil
+  }
+}

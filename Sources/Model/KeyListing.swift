@@ -1,0 +1,110 @@
+// Pages of keys, common prefixes folded, complete and in the order of bytes.
+//
+// The table folds sort keys by the delimiter on each replica and seeks past each group, so that a page costs
+// what it returns. Here positions become sort keys, and sort keys become keys.
+
+import Base
+import Tables
+
+/// A page of rows of one kind of the table `object`.
+struct KeyListing {
+  /// What a page holds, in order.
+  enum Item {
+    case row(ObjectSortKey, ObjectRow)
+    case commonPrefix([UInt8])
+  }
+
+  /// The most items of a page; it bounds what one request may cost.
+  static let limitMax = 1000
+
+  private let parts: StoreParts
+  private let kind: ObjectRowKind
+  private let partitionKey: [UInt8]
+  private let query: ListQuery
+
+  init(_ parts: StoreParts, _ kind: ObjectRowKind, bucket: BucketID, _ query: ListQuery) {
+    self.parts = parts
+    self.kind = kind
+    self.query = query
+    partitionKey = ObjectPartition.key(bucket)
+  }
+
+  /// The items from the query's position on that `isListed`, and whether more follow.
+  ///
+  /// - Parameter first: The sort key to begin at, if it lies behind the query's position.
+  func page(
+    from first: [UInt8]? = nil, isListed: (ObjectSortKey, ObjectRow) -> Bool
+  ) async throws -> (items: [Item], isTruncated: Bool) {
+    let limit = min(query.limit, Self.limitMax)
+    guard limit > 0 else { return ([], false) }
+    let end = ObjectSortKey.endOfPrefix(kind, query.prefix)
+    var from: [UInt8]? = start
+    if let first, start.lexicographicallyPrecedes(first) { from = first }
+    var items: [Item] = []
+    while let position = from, position.lexicographicallyPrecedes(end) {
+      let page = try await ModelError.translating {
+        try await parts.objects.range(
+          RangeQuery(
+            partitionKey: partitionKey, from: position, to: end, limit: limit - items.count + 1,
+            grouping: grouping))
+      }
+      for item in page.items {
+        guard let item = listed(item, isListed) else { continue }
+        if items.count == limit { return (items, true) }
+        items.append(item)
+      }
+      from = page.next
+    }
+    return (items, false)
+  }
+
+  private func listed(
+    _ item: RangeItem<ObjectRow>, _ isListed: (ObjectSortKey, ObjectRow) -> Bool
+  ) -> Item? {
+    switch item {
+    case .row(let sortKey, let row):
+      guard let key = ObjectSortKey(sortKey), isListed(key, row) else { return nil }
+      return .row(key, row)
+    case .group(let prefix):
+      return ObjectSortKey.unescapedPrefix(prefix).map { .commonPrefix($0) }
+    }
+  }
+
+  private var grouping: DelimiterGrouping? {
+    guard !query.delimiter.isEmpty else { return nil }
+    // The kind's byte comes before the key, in the prefix as in the delimiter's bytes.
+    let delimiter = Array(ObjectSortKey.prefixBytes(kind, query.delimiter).dropFirst())
+    return DelimiterGrouping(
+      start: ObjectSortKey.prefixBytes(kind, query.prefix).count, delimiter: delimiter,
+      terminator: [0, 0])
+  }
+
+  /// The sort key that the query begins at.
+  private var start: [UInt8] {
+    let prefix = ObjectSortKey.prefixBytes(kind, query.prefix)
+    let position =
+      switch query.after {
+      case .start: prefix
+      case .afterKey(let key): ObjectSortKey.endOfKey(kind, key)
+      case .afterPrefix(let bytes): ObjectSortKey.endOfPrefix(kind, bytes)
+      }
+    return position.lexicographicallyPrecedes(prefix) ? prefix : position
+  }
+}
+
+extension ObjectSortKey {
+  /// The bytes that `prefix`, the beginning of a sort key within its escaped key, stands for.
+  static func unescapedPrefix(_ prefix: [UInt8]) -> [UInt8]? {
+    var key: [UInt8] = []
+    var index = 1
+    while index < prefix.count {
+      key.append(prefix[index])
+      if prefix[index] == 0 {
+        guard index + 1 < prefix.count, prefix[index + 1] == 0xFF else { return nil }
+        index += 1
+      }
+      index += 1
+    }
+    return key
+  }
+}

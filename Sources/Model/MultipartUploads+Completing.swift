@@ -1,0 +1,103 @@
+// Completing a multipart upload: its parts become one object.
+//
+// The completion is a write attempt of its own, with an upload ID of its own. It takes references of all blocks
+// and writes manifest rows under that ID, then its version row, in whose transaction the multipart upload is
+// closed. Only then do the part attempts lose theirs. So two completions at once, or one that is tried
+// again after an error, never share a reference, and a crash leaves one of them whole.
+
+package import Base
+import Tables
+
+extension MultipartUploads {
+  /// Makes the parts the object.
+  ///
+  /// Completing again what was completed, and is still the key's object, is answered with that
+  /// object.
+  ///
+  /// - Parameter metadata: What the object will carry, from what the upload began with and the parts as
+  ///   they were uploaded, in order; throws to refuse. See `etag(of:)`.
+  /// - Throws: `noSuchUpload`, `invalidPart`, `invalidPartOrder`, `entityTooSmall`, what `metadata` throws,
+  ///   and as `ObjectWriter.commit`.
+  package func complete(
+    bucket: Bucket, key: ObjectKey, id: UploadID, parts completed: [CompletedPart],
+    metadata: (MultipartUpload, [UploadedPart]) throws -> ObjectMetadata = { upload, parts in
+      var metadata = upload.metadata
+      metadata.etag = MultipartUploads.etag(of: parts)
+      metadata.checksums = []
+      return metadata
+    }
+  ) async throws -> ObjectVersion {
+    guard let upload = try await get(bucket: bucket, key: key, id: id) else {
+      return try await completedBefore(bucket: bucket, key: key, id: id)
+    }
+    let rows = try await chosen(completed, bucket: bucket.id, key: key, id: id)
+    let uploaded = rows.map { UploadedPart(number: Int($0.number), part: $0.part) }
+    var layout = PartLayout()
+    var size: UInt64 = 0
+    for row in rows {
+      layout.append(
+        number: row.number, sizeBytes: row.part.sizeBytes, blockBytes: row.part.blockBytes)
+      size += row.part.sizeBytes
+      guard size <= RowLimits.objectBytesMax else { throw ModelError.entityTooLarge }
+    }
+    let metadata = try metadata(upload, uploaded)
+    let assembly = PartAssembly(parts, bucket: bucket, key: key)
+    do {
+      let content = try await ModelError.translating { try await assembly.assemble(rows) }
+      let object = VersionRow.Object(
+        lastModified: parts.runtime.wallNow, sizeBytes: size, metadata: metadata, multipart: id,
+        parts: layout, content: content)
+      assembly.willSendEntry()
+      return try await parts.put(
+        object, uploadID: assembly.session.id, bucket: bucket, key: key)
+    } catch ModelError.noSuchUpload {
+      await assembly.session.undo()
+      return try await completedBefore(bucket: bucket, key: key, id: id)
+    } catch {
+      await assembly.abandon()
+      throw error
+    }
+  }
+
+  /// The object that an earlier completion of the upload made.
+  ///
+  /// - Throws: `noSuchUpload` when it is not the key's object.
+  private func completedBefore(
+    bucket: Bucket, key: ObjectKey, id: UploadID
+  ) async throws -> ObjectVersion {
+    guard let version = try await objects.head(bucket: bucket, key: key), version.multipart == id
+    else { throw ModelError.noSuchUpload }
+    return version
+  }
+
+  /// The rows of the parts that a client named, checked.
+  private func chosen(
+    _ completed: [CompletedPart], bucket: BucketID, key: ObjectKey, id: UploadID
+  ) async throws -> [NumberedPart] {
+    guard let first = completed.first else { throw ModelError.invalidPart(number: 1) }
+    var previous = 0
+    for part in completed {
+      guard part.number > previous else { throw ModelError.invalidPartOrder }
+      previous = part.number
+    }
+    guard first.number >= 1, previous <= Self.partNumberMax else {
+      throw ModelError.invalidPart(number: first.number < 1 ? first.number : previous)
+    }
+    var rows: [NumberedPart] = []
+    let available = try await partRows(
+      bucket: bucket, key: key, id: id, after: first.number - 1, limit: Self.partNumberMax)
+    var next = 0
+    for part in completed {
+      while next < available.count, available[next].number < part.number { next += 1 }
+      guard next < available.count, available[next].number == part.number,
+        available[next].part.etag == part.etag
+      else { throw ModelError.invalidPart(number: part.number) }
+      rows.append(available[next])
+    }
+    for row in rows.dropLast() where row.part.sizeBytes < Self.partBytesMin {
+      throw ModelError.entityTooSmall(
+        number: Int(row.number), sizeBytes: row.part.sizeBytes)
+    }
+    return rows
+  }
+}

@@ -1,0 +1,48 @@
+// Why a replica refuses an operation on the table `object`.
+
+import Base
+import LocalDB
+import Tables
+
+/// Codes of `ReplicaAnswer.refused`.
+///
+/// They are on the wire.
+enum ObjectRefusal {
+  /// This replica knows a later state of the bucket, or does not know the bucket.
+  static let staleBucket = RefusalCode.firstOfOperations
+  /// The upload was undone or superseded: its row may not come back.
+  static let uploadRefused = RefusalCode.firstOfOperations + 1
+  /// The multipart upload is not open.
+  static let noSuchUpload = RefusalCode.firstOfOperations + 2
+  /// This replica holds the row of the upload that is to be undone or released.
+  static let isHeld = RefusalCode.firstOfOperations + 3
+
+  static func answer(_ code: UInt16) -> ReplicaAnswer { .refused(code: code, payload: []) }
+}
+
+/// Checks that operations share.
+struct ObjectGuards: Sendable {
+  let buckets: LocalTable<BucketSchema>
+
+  /// The answer to a write whose coordinator knew the bucket with `stamp`; `nil` to go on.
+  ///
+  /// A coordinator that knows a later state than this replica is right: the bucket's row is under way.
+  func obstacle(
+    _ stamp: BucketStamp, in context: OperationContext<ObjectSchema>
+  ) throws -> ReplicaAnswer? {
+    guard let bucket = ObjectPartition.bucket(of: context.partitionKey),
+      let row = try buckets.entry(
+        RowKey(partitionKey: [], sortKey: bucket.bytes), in: context.transaction),
+      row.stamp <= stamp, row.stamp < stamp || row.state.value == .live
+    else { return ObjectRefusal.answer(ObjectRefusal.staleBucket) }
+    return nil
+  }
+
+  /// The upload's row on this replica.
+  func upload(
+    _ sortKey: [UInt8], in context: OperationContext<ObjectSchema>
+  ) throws -> UploadRow? {
+    guard case .upload(let row) = try context.row(sortKey) else { return nil }
+    return row
+  }
+}

@@ -1,0 +1,127 @@
+// The table `object`: versions, uploads and parts of one bucket's shard under one partition key.
+//
+// The three kinds share a table so that one replica-side operation can put a version, close its upload and
+// queue what it supersedes in one transaction.
+
+import Base
+import Codecs
+import LocalDB
+import Tables
+
+/// A row of the table `object`.
+enum ObjectRow: Equatable, Sendable {
+  case version(VersionRow)
+  case upload(UploadRow)
+  case part(PartRow)
+
+  var timestamp: Timestamp {
+    switch self {
+    case .version(let row): row.timestamp
+    case .upload(let row): row.timestamp
+    case .part(let row): row.timestamp
+    }
+  }
+
+  var isTombstone: Bool {
+    switch self {
+    case .version(let row): row.object == nil
+    case .upload(let row): row.state != .open
+    case .part(let row): row.part == nil
+    }
+  }
+
+  var encoded: [UInt8] {
+    var writer = BinaryWriter(capacity: 256)
+    writer.version(1)
+    switch self {
+    case .version(let row):
+      writer.u8(ObjectRowKind.version.rawValue)
+      row.write(to: &writer)
+    case .upload(let row):
+      writer.u8(ObjectRowKind.upload.rawValue)
+      row.write(to: &writer)
+    case .part(let row):
+      writer.u8(ObjectRowKind.part.rawValue)
+      row.write(to: &writer)
+    }
+    return writer.bytes
+  }
+
+  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+    var reader = BinaryReader(bytes)
+    _ = try reader.version(upTo: 1)
+    switch ObjectRowKind(rawValue: try reader.u8()) {
+    case .version: self = .version(try VersionRow(from: &reader))
+    case .upload: self = .upload(try UploadRow(from: &reader))
+    case .part: self = .part(try PartRow(from: &reader))
+    case nil: throw .invalidValue
+    }
+  }
+}
+
+/// Where rows of a bucket lie.
+enum ObjectPartition {
+  /// Bucket ID and shard.
+  static let bytes = BucketID.byteCount + 2
+
+  /// The partition key of a bucket's shard.
+  ///
+  /// There is one shard for now.
+  static func key(_ bucket: BucketID, shard: UInt16 = 0) -> [UInt8] {
+    var bytes = bucket.bytes
+    bytes.append(UInt8(shard >> 8))
+    bytes.append(UInt8(truncatingIfNeeded: shard))
+    return bytes
+  }
+
+  /// The bucket of a partition key.
+  static func bucket(of key: [UInt8]) -> BucketID? {
+    key.count == bytes ? BucketID(key.prefix(BucketID.byteCount)) : nil
+  }
+}
+
+/// The table of objects.
+struct ObjectSchema: TableSchema {
+  let journal: ObjectJournal
+
+  var name: String { "object" }
+  var partitionKeyBytes: Int { ObjectPartition.bytes }
+
+  func encode(_ row: ObjectRow) -> [UInt8] { row.encoded }
+  func decode(_ bytes: UnsafeRawBufferPointer) throws -> ObjectRow { try ObjectRow(bytes) }
+
+  func merge(_ a: ObjectRow, _ b: ObjectRow) -> ObjectRow {
+    switch (a, b) {
+    case (.version(let a), .version(let b)): .version(.merged(a, b))
+    case (.upload(let a), .upload(let b)): .upload(.merged(a, b))
+    case (.part(let a), .part(let b)): .part(.merged(a, b))
+    // Only a faulty node puts a row of one kind under another's sort key; replicas agree all the same.
+    default: a.encoded.lexicographicallyPrecedes(b.encoded) ? b : a
+    }
+  }
+
+  func timestamp(of row: ObjectRow) -> Timestamp { row.timestamp }
+
+  func tombstoneTimestamp(_ row: ObjectRow) -> Timestamp? {
+    row.isTombstone ? row.timestamp : nil
+  }
+
+  func newerTimestamp(held: ObjectRow, incoming: ObjectRow) -> Timestamp? {
+    merge(held, incoming) == held ? held.timestamp : nil
+  }
+
+  /// Objects and unfinished multipart uploads are listed; other rows prove nothing to a reader.
+  func isWitness(_ row: ObjectRow) -> Bool {
+    switch row {
+    case .version(let row): row.object != nil
+    case .upload(let row): row.state == .open && row.purpose == .multipart
+    case .part(let row): row.part != nil
+    }
+  }
+
+  func rowChanged(
+    _ key: RowKey, old: ObjectRow?, new: ObjectRow?, in transaction: WriteTransaction
+  ) throws {
+    try journal.rowChanged(key, old: old, new: new, in: transaction)
+  }
+}

@@ -1,0 +1,58 @@
+// The replica-side operation that begins an upload, or says that it is still alive.
+
+import Base
+import Codecs
+import Tables
+
+/// Writes an open upload row, unless the upload has ended here.
+struct OpenUpload: TableOperation {
+  struct Input: Equatable, Sendable {
+    var key: ObjectKey
+    var upload: UploadID
+    var row: UploadRow
+    var stamp: BucketStamp
+  }
+
+  let guards: ObjectGuards
+
+  var name: String { "open_upload" }
+
+  func encode(_ input: Input) -> [UInt8] {
+    var writer = BinaryWriter(capacity: 256)
+    writer.version(1)
+    writer.bytes(input.key.bytes)
+    writer.id(input.upload)
+    writer.u64(input.stamp.rawValue)
+    input.row.write(to: &writer)
+    return writer.bytes
+  }
+
+  func decode(_ bytes: [UInt8]) throws -> Input {
+    try BinaryReader.read(bytes) { (reader: inout BinaryReader) throws -> Input in
+      _ = try reader.version(upTo: 1)
+      let key = try ObjectKey(reader.bytes(max: ObjectKey.bytesMax))
+      let upload = try reader.id(UploadID.self)
+      let stamp = BucketStamp(rawValue: try reader.u64())
+      let row = try UploadRow(from: &reader)
+      guard row.state == .open else { throw BinaryError.invalidValue }
+      return Input(key: key, upload: upload, row: row, stamp: stamp)
+    }
+  }
+
+  func apply(
+    _ input: Input, in context: OperationContext<ObjectSchema>
+  ) throws -> ReplicaAnswer {
+    if let obstacle = try guards.obstacle(input.stamp, in: context) { return obstacle }
+    let sortKey = ObjectSortKey.upload(input.key, input.upload).bytes
+    let held = try guards.upload(sortKey, in: context)
+    if let held, held.state != .open {
+      return ObjectRefusal.answer(ObjectRefusal.uploadRefused)
+    }
+    if let held, held.timestamp >= input.row.timestamp { return .accepted }
+    if let obstacle = context.obstacle(to: input.row.timestamp, held: held?.timestamp) {
+      return obstacle
+    }
+    try context.put(sortKey, .upload(input.row))
+    return .accepted
+  }
+}

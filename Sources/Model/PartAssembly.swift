@@ -1,0 +1,127 @@
+// Gives a completed object references and a manifest of its own, from those of its parts.
+
+import Base
+import Blocks
+import Tables
+
+/// An attempt to complete a multipart upload.
+///
+/// It belongs to one task.
+final class PartAssembly {
+  /// References taken in one transaction: a few milliseconds of the writer's time.
+  private static let referencesAtOnce = 256
+  /// Manifest rows written in one transaction; most list the few blocks of one part.
+  private static let manifestRowsAtOnce = 64
+
+  let session: UploadSession
+  private let parts: StoreParts
+  private var hasSentEntry = false
+
+  init(_ parts: StoreParts, bucket: Bucket, key: ObjectKey) {
+    self.parts = parts
+    session = UploadSession(parts, bucket: bucket, key: key, purpose: .object)
+  }
+
+  /// From here on the attempt is not undone by its coordinator.
+  func willSendEntry() { hasSentEntry = true }
+
+  func abandon() async {
+    if !hasSentEntry { await session.undo() }
+  }
+
+  /// Takes references of all blocks of `rows`, and says where the object's bytes are.
+  func assemble(_ rows: [MultipartUploads.NumberedPart]) async throws -> ObjectContent {
+    try await session.open().value
+    if let blocks = Self.fewBlocks(of: rows) {
+      try await reference(blocks)
+      return .blocks(blocks)
+    }
+    var manifest: [([UInt8], [BlockEntry])] = []
+    for row in rows {
+      try await forEachChunk(of: row) { chunk, blocks in
+        try await reference(blocks)
+        manifest.append((ManifestRow.sortKey(part: row.number, chunk: chunk), blocks))
+        if manifest.count == Self.manifestRowsAtOnce {
+          try await write(manifest)
+          manifest.removeAll(keepingCapacity: true)
+        }
+        try await session.renewIfDue()
+      }
+    }
+    try await write(manifest)
+    return .manifest
+  }
+
+  /// All blocks, if they are few enough for the version row.
+  private static func fewBlocks(of rows: [MultipartUploads.NumberedPart]) -> [BlockEntry]? {
+    var all: [BlockEntry] = []
+    for row in rows {
+      guard case .blocks(let blocks) = row.part.content,
+        all.count + blocks.count <= BlockPipeline.blocksInRowMax
+      else { return nil }
+      all += blocks
+    }
+    return all
+  }
+
+  private func forEachChunk(
+    of row: MultipartUploads.NumberedPart, _ body: (UInt32, [BlockEntry]) async throws -> Void
+  ) async throws {
+    switch row.part.content {
+    case .inline: throw ModelError.corrupt(reason: "part \(row.number) has bytes in its row")
+    case .blocks(let blocks): try await body(0, blocks)
+    case .manifest:
+      var size: UInt64 = 0
+      var chunk: UInt32 = 0
+      while size < row.part.sizeBytes {
+        let key = ManifestRow.key(row.uploadID, part: row.number, chunk: chunk)
+        guard let manifest = try await parts.manifests.get(key), !manifest.blocks.isEmpty else {
+          throw ModelError.noSuchUpload
+        }
+        size += manifest.blocks.reduce(0) { $0 + UInt64($1.sizeBytes) }
+        try await body(chunk, manifest.blocks)
+        chunk += 1
+      }
+    }
+  }
+
+  /// Takes a reference of each block for this attempt.
+  ///
+  /// The files are there: the part's row, read a moment ago, holds references of the same blocks; if it lost
+  /// them since, the files still stay for the release delay and ten minutes more. So the reference alone is
+  /// written, many in a transaction, and no file is read again.
+  private func reference(_ blocks: [BlockEntry]) async throws {
+    var rest = blocks[...]
+    while !rest.isEmpty {
+      let batch = Array(Set(rest.prefix(Self.referencesAtOnce).map(\.hash))).sorted()
+      rest = rest.dropFirst(Self.referencesAtOnce)
+      try await reference(batch)
+    }
+  }
+
+  private func reference(_ hashes: [BlockHash]) async throws {
+    let references = parts.blocks.references
+    var held: Timestamp?
+    for _ in 0..<3 {
+      let row = BlockReference(.live(session.owner), at: parts.clock.now(above: held))
+      let rows = hashes.map { hash in
+        (BlockReferenceKey(hash: hash, upload: session.id).rowKey, row)
+      }
+      switch try await references.merge(rows, origin: .client) {
+      case .accepted: return
+      case .stale(let newer): held = newer
+      case .refused: throw ModelError.clockTooFar
+      }
+    }
+    throw ModelError.writeRefused
+  }
+
+  private func write(_ rows: [([UInt8], [BlockEntry])]) async throws {
+    guard !rows.isEmpty else { return }
+    let owner = RowKey(
+      partitionKey: session.owner.partitionKey, sortKey: session.owner.sortKey)
+    try await parts.merge(parts.manifests, partitionKey: session.id.bytes) { now in
+      rows.map { ($0.0, ManifestRow(timestamp: now, owner: owner, blocks: $0.1)) }
+    }
+  }
+}

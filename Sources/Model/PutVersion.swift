@@ -1,0 +1,116 @@
+// The replica-side operation that writes a version of an object, or deletes it.
+//
+// Invariants:
+//   1. A replica that holds something newer under the key, whichever version, answers `stale` and stores
+//      nothing. The retry above keeps the upload ID.
+//   2. Repeating a write that this replica has stored is accepted again.
+//   3. The row of a refused or retired upload is never stored.
+//   4. The upload that wrote the version, and the multipart upload that it completes, are closed in the
+//      transaction that stores it.
+
+import Base
+import Codecs
+import Tables
+
+/// Writes a version row.
+struct PutVersion: TableOperation {
+  /// What is written.
+  struct Input: Equatable, Sendable {
+    var key: ObjectKey
+    /// Its upload ID and multipart upload name the upload rows to close.
+    var row: VersionRow
+    var stamp: BucketStamp
+    /// The timestamp of the attempt before this one, which some replicas may have stored.
+    var replaces: Timestamp?
+  }
+
+  let guards: ObjectGuards
+
+  var name: String { "put_version" }
+
+  func encode(_ input: Input) -> [UInt8] {
+    var writer = BinaryWriter(capacity: 256)
+    writer.version(1)
+    writer.bytes(input.key.bytes)
+    writer.u64(input.stamp.rawValue)
+    writer.optional(input.replaces) { $0.u64($1.rawValue) }
+    input.row.write(to: &writer)
+    return writer.bytes
+  }
+
+  func decode(_ bytes: [UInt8]) throws -> Input {
+    try BinaryReader.read(bytes) { (reader: inout BinaryReader) throws -> Input in
+      _ = try reader.version(upTo: 1)
+      let key = try ObjectKey(reader.bytes(max: ObjectKey.bytesMax))
+      let stamp = BucketStamp(rawValue: try reader.u64())
+      let replaces = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
+        Timestamp(rawValue: try reader.u64())
+      }
+      return Input(key: key, row: try VersionRow(from: &reader), stamp: stamp, replaces: replaces)
+    }
+  }
+
+  /// The payload of an acceptance: whether there was an object that this write hides.
+  static func foundObject(_ outcome: WriteOutcome) -> Bool {
+    guard case .accepted(let payloads) = outcome else { return false }
+    return payloads.contains { $0.first == 1 }
+  }
+
+  func apply(
+    _ input: Input, in context: OperationContext<ObjectSchema>
+  ) throws -> ReplicaAnswer {
+    let row = input.row
+    let ownUpload = ObjectSortKey.upload(input.key, row.uploadID).bytes
+    let upload = try guards.upload(ownUpload, in: context)
+    if upload?.isRefused ?? false { return ObjectRefusal.answer(ObjectRefusal.uploadRefused) }
+    let newest = try newest(of: input.key, in: context)
+    let mayReplace = newest.map { $0.uploadID == row.uploadID } ?? false
+    if let newest, mayReplace, newest.timestamp >= row.timestamp { return .accepted }
+    if let obstacle = try guards.obstacle(input.stamp, in: context) { return obstacle }
+    if let obstacle = context.obstacle(to: row.timestamp, held: newest?.timestamp) {
+      return obstacle
+    }
+    if let multipart = row.object?.multipart,
+      let answer = try close(multipart, input, in: context)
+    {
+      return answer
+    }
+    if let upload, upload.state == .open {
+      try context.put(ownUpload, .upload(upload.ended(.finished, at: row.timestamp)))
+    }
+    try context.put(ObjectSortKey.version(input.key, .null).bytes, .version(row))
+    return .accepted([newest?.object != nil && !mayReplace ? 1 : 0])
+  }
+
+  /// The newest row of the key over all its versions, deletions included.
+  private func newest(
+    of key: ObjectKey, in context: OperationContext<ObjectSchema>
+  ) throws -> VersionRow? {
+    var newest: VersionRow?
+    // The null version comes first, then the newest of the others.
+    try context.rows(
+      from: ObjectSortKey.keyBytes(.version, key), to: ObjectSortKey.endOfKey(.version, key.bytes),
+      limit: 2
+    ) { _, row in
+      guard case .version(let row) = row else { return true }
+      if let held = newest, (held.timestamp, held.uploadID) > (row.timestamp, row.uploadID) {
+        return true
+      }
+      newest = row
+      return true
+    }
+    return newest
+  }
+
+  /// Closes the multipart upload that the version completes; an answer when it is not open.
+  private func close(
+    _ multipart: UploadID, _ input: Input, in context: OperationContext<ObjectSchema>
+  ) throws -> ReplicaAnswer? {
+    let sortKey = ObjectSortKey.upload(input.key, multipart).bytes
+    guard let upload = try guards.upload(sortKey, in: context), upload.purpose == .multipart,
+      upload.state == .open
+    else { return ObjectRefusal.answer(ObjectRefusal.noSuchUpload) }
+    try context.put(sortKey, .upload(upload.ended(.finished, at: input.row.timestamp)))
+    return nil
+  }
+}

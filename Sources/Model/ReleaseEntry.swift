@@ -1,0 +1,60 @@
+// What waits in the release queue (docs/formats/objects.md).
+
+import Base
+import Codecs
+import Tables
+
+/// Something whose block references are to be released.
+struct ReleaseEntry: Equatable, Sendable {
+  enum Kind: Equatable, Sendable {
+    /// A version or a part that lost its row: its blocks, or its manifest.
+    case superseded(ObjectContent)
+    /// All part rows of a multipart upload that ended.
+    case parts
+    /// Whatever a refused upload left.
+    case refused
+  }
+
+  var kind: Kind
+  /// The row that it was: its place in the table `object`.
+  var owner: RowKey
+  var uploadID: UploadID
+
+  var encoded: [UInt8] {
+    var writer = BinaryWriter(capacity: 128)
+    writer.version(1)
+    switch kind {
+    case .superseded: writer.u8(0)
+    case .parts: writer.u8(1)
+    case .refused: writer.u8(2)
+    }
+    writer.bytes(owner.partitionKey)
+    writer.bytes(owner.sortKey)
+    writer.id(uploadID)
+    if case .superseded(let content) = kind { content.write(to: &writer) }
+    return writer.bytes
+  }
+
+  init(kind: Kind, owner: RowKey, uploadID: UploadID) {
+    self.kind = kind
+    self.owner = owner
+    self.uploadID = uploadID
+  }
+
+  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+    var reader = BinaryReader(bytes)
+    _ = try reader.version(upTo: 1)
+    let tag = try reader.u8()
+    owner = RowKey(
+      partitionKey: try reader.bytes(max: 64),
+      sortKey: try reader.bytes(max: RowLimits.sortKeyBytesMax))
+    uploadID = try reader.id()
+    switch tag {
+    case 0: kind = .superseded(try ObjectContent(anySizeFrom: &reader))
+    case 1: kind = .parts
+    case 2: kind = .refused
+    default: throw .invalidValue
+    }
+    try reader.expectEnd()
+  }
+}

@@ -1,0 +1,187 @@
+// The release queue's worker: gives back the blocks of what was superseded or refused.
+//
+// Entries are queued by the journal in the transaction that makes them necessary, so none is lost in a crash, and
+// are taken off only after all of their references are gone. Everything done for an entry may be done again.
+//
+// Invariants:
+//   1. References of a superseded row go only after a write quorum said that it does not hold the row, and
+//      recorded that the row may not come back.
+//   2. References of a refused upload go only after every replica said so.
+//   3. Manifest rows go after the references that they list.
+
+import Base
+import Blocks
+import LocalDB
+import Tables
+
+/// Works the release queue off.
+package final class Releaser: Sendable {
+  /// Entries read at a time.
+  private static let batchMax = 64
+  /// How long an entry waits after replicas did not answer.
+  private static let retryDelay: Duration = .seconds(60)
+
+  private let parts: StoreParts
+  private let metrics: StoreMetrics
+
+  init(_ parts: StoreParts, metrics: StoreMetrics) {
+    self.parts = parts
+    self.metrics = metrics
+  }
+
+  /// Works until the task is cancelled.
+  func run() async {
+    while !Task.isCancelled {
+      do {
+        _ = try await releaseDue()
+        try await parts.runtime.sleep(for: parts.options.releaseInterval)
+      } catch is CancellationError {
+        return
+      } catch {
+        parts.logger.warning(
+          "The release queue could not be worked off; it is tried again.", [("error", "\(error)")])
+        try? await parts.runtime.sleep(for: Self.retryDelay)
+      }
+    }
+  }
+
+  /// Works off all entries that are due, and returns how many are done.
+  @discardableResult
+  package func releaseDue() async throws -> Int {
+    var done = 0
+    while true {
+      try Task.checkCancellation()
+      let entries = try due()
+      if entries.isEmpty { return done }
+      for (key, value) in entries {
+        try Task.checkCancellation()
+        if try await work(key, value) { done += 1 }
+      }
+    }
+  }
+
+  private func due() throws -> [([UInt8], [UInt8])] {
+    var entries: [([UInt8], [UInt8])] = []
+    let now = parts.runtime.wallNow.milliseconds
+    let end = withUnsafeBytes(of: UInt64(max(0, now) + 1).bigEndian) { Array($0) }
+    try parts.objects.local.database.scan(
+      parts.journal.releases, to: end, limit: Self.batchMax
+    ) { key, value in
+      entries.append((Array(key), Array(value)))
+      return true
+    }
+    return entries
+  }
+
+  /// Works one entry off; `false` when it was put off.
+  private func work(_ key: [UInt8], _ value: [UInt8]) async throws -> Bool {
+    let queue = parts.journal.releases
+    guard let entry = try? value.withUnsafeBytes({ try ReleaseEntry($0) }) else {
+      parts.logger.error(
+        "An entry of the release queue cannot be read and is dropped; `grange repair blocks` finds what "
+          + "it would have released.", [("entry", Hex.encode(key))])
+      try await parts.objects.local.database.write { try $0.delete(queue, key) }
+      return true
+    }
+    do {
+      try await release(entry)
+    } catch let error as TableError {
+      metrics.releasesPostponed.add()
+      parts.logger.debug(
+        "A release is put off.", [("upload", entry.uploadID.hex), ("error", "\(error)")])
+      let later = parts.journal.releaseKey(entry.uploadID, after: Self.retryDelay)
+      try await parts.objects.local.database.write { transaction in
+        try transaction.delete(queue, key)
+        try transaction.put(queue, later, value)
+      }
+      return false
+    }
+    metrics.released.add()
+    try await parts.objects.local.database.write { try $0.delete(queue, key) }
+    return true
+  }
+
+  private func release(_ entry: ReleaseEntry) async throws {
+    guard let owner = ObjectSortKey(entry.owner.sortKey) else { return }
+    switch entry.kind {
+    case .superseded(let content):
+      guard try await retire(entry, owner) else { return }
+      if case .blocks(let blocks) = content { try await releaseBlocks(blocks, of: entry.uploadID) }
+      try await releaseManifest(of: entry.uploadID)
+    case .parts: try await dropParts(entry, owner.key)
+    case .refused: try await releaseRefused(entry, owner.key)
+    }
+  }
+
+  // MARK: Superseded rows
+
+  /// Makes a write quorum record that the row may not come back; `false` when a replica still holds it.
+  private func retire(_ entry: ReleaseEntry, _ owner: ObjectSortKey) async throws -> Bool {
+    var part: UploadRow.PartOf?
+    if case .part(_, let multipart, let number) = owner {
+      part = .init(multipart: multipart, number: number)
+    }
+    let input = EndUpload.Input(
+      key: owner.key, upload: entry.uploadID, state: .retired,
+      purpose: part == nil ? .object : .part, timestamp: parts.clock.now(),
+      begun: parts.runtime.wallNow, part: part, requiresOpen: false)
+    let outcome = try await parts.objects.operate(
+      EndUpload(guards: parts.guards), partitionKey: entry.owner.partitionKey, input: input)
+    return outcome.isAccepted
+  }
+
+  private func releaseBlocks(_ blocks: [BlockEntry], of upload: UploadID) async throws {
+    try await parts.blocks.release(
+      blocks.map { BlockReferenceKey(hash: $0.hash, upload: upload) })
+  }
+
+  /// Releases what the manifest rows of an upload list, and deletes them.
+  private func releaseManifest(of upload: UploadID) async throws {
+    var from: [UInt8]? = []
+    while let position = from {
+      try Task.checkCancellation()
+      let page = try await parts.manifests.range(
+        RangeQuery(partitionKey: upload.bytes, from: position, limit: 8))
+      for case .row(let sortKey, let row) in page.items {
+        try await releaseBlocks(row.blocks, of: upload)
+        try await parts.merge(parts.manifests, partitionKey: upload.bytes) { now in
+          [(sortKey, .deleted(at: max(now, row.timestamp.next)))]
+        }
+      }
+      from = page.next
+    }
+  }
+
+  // MARK: Ended uploads
+
+  /// Deletes the part rows of an ended multipart upload; each queues its own release.
+  private func dropParts(_ entry: ReleaseEntry, _ key: ObjectKey) async throws {
+    while true {
+      try Task.checkCancellation()
+      let outcome = try await parts.objects.operate(
+        DropParts(guards: parts.guards), partitionKey: entry.owner.partitionKey,
+        input: .init(key: key, multipart: entry.uploadID, timestamp: parts.clock.now()))
+      guard case .accepted(let payloads) = outcome else {
+        throw TableError.contended(table: parts.objects.schema.name)
+      }
+      guard payloads.contains(where: { $0.first == 1 }) else { return }
+    }
+  }
+
+  /// Releases all that a refused upload left, unless a replica turns out to hold its row.
+  private func releaseRefused(_ entry: ReleaseEntry, _ key: ObjectKey) async throws {
+    guard let bucket = ObjectPartition.bucket(of: entry.owner.partitionKey) else { return }
+    var begun = parts.runtime.wallNow
+    var purpose = UploadRow.Purpose.object
+    var part: UploadRow.PartOf?
+    if case .upload(let row) = try await parts.objects.entry(entry.owner) {
+      if row.state == .finished { return }
+      (begun, purpose, part) = (row.begun, row.purpose, row.part)
+    }
+    let outcome = try await parts.undo(
+      key: key, upload: entry.uploadID, purpose: purpose, part: part, bucket: bucket, begun: begun)
+    guard outcome == .undone else { return }
+    try await parts.blocks.releaseAll(of: entry.uploadID)
+    try await releaseManifest(of: entry.uploadID)
+  }
+}

@@ -1,0 +1,100 @@
+// What the parts of the model share: the tables, the blocks, time.
+
+import Base
+import Blocks
+import LocalDB
+import Tables
+
+/// The tables and services under a `Store`.
+struct StoreParts: Sendable {
+  let options: Store.Options
+  let objects: Table<ObjectSchema>
+  let manifests: Table<ManifestSchema>
+  let buckets: Table<BucketSchema>
+  let aliases: Table<AliasSchema>
+  let accessKeys: Table<AccessKeySchema>
+  let journal: ObjectJournal
+  let guards: ObjectGuards
+  let blocks: BlockService
+  let clock: HybridClock
+  let runtime: any Runtime
+  let logger: Logger
+
+  /// Opens the tables and makes their operations known.
+  ///
+  /// Blocks the thread; for start-up.
+  init(
+    _ options: Store.Options, replica: LocalTableReplica, coordinator: TableCoordinator,
+    blocks: BlockService, runtime: any Runtime, logger: Logger
+  ) throws {
+    self.options = options
+    self.blocks = blocks
+    self.runtime = runtime
+    self.logger = logger
+    clock = replica.clock
+    journal = try ObjectJournal(
+      database: replica.database, runtime: runtime, releaseDelay: options.releaseDelay)
+    let localBuckets = try replica.register(BucketSchema())
+    let localObjects = try replica.register(ObjectSchema(journal: journal))
+    guards = ObjectGuards(buckets: localBuckets)
+    localObjects.register(PutVersion(guards: guards))
+    localObjects.register(PutPart(guards: guards))
+    localObjects.register(OpenUpload(guards: guards))
+    localObjects.register(EndUpload(guards: guards))
+    localObjects.register(DropParts(guards: guards))
+    objects = Table(local: localObjects, coordinator: coordinator)
+    buckets = Table(local: localBuckets, coordinator: coordinator)
+    manifests = Table(local: try replica.register(ManifestSchema()), coordinator: coordinator)
+    aliases = Table(local: try replica.register(AliasSchema()), coordinator: coordinator)
+    accessKeys = Table(local: try replica.register(AccessKeySchema()), coordinator: coordinator)
+  }
+
+  /// Merges `rows` into a table where merging alone decides, above whatever floor there is.
+  ///
+  /// - Parameter rows: Makes the rows for a time.
+  func merge<Schema: TableSchema>(
+    _ table: Table<Schema>, partitionKey: [UInt8] = [],
+    _ rows: (Timestamp) -> [([UInt8], Schema.Row)]
+  ) async throws {
+    let outcome = try await table.retryingStale { attempt in
+      try await table.merge(partitionKey: partitionKey, rows(attempt.timestamp))
+    }
+    if case .refused(let code, _) = outcome { throw ModelError(refusal: code) }
+  }
+}
+
+extension ModelError {
+  /// What a refusal of replicas means to a caller.
+  init(refusal code: UInt16) {
+    switch code {
+    case RefusalCode.clockAhead: self = .clockTooFar
+    case ObjectRefusal.staleBucket: self = .bucketBusy
+    case ObjectRefusal.noSuchUpload: self = .noSuchUpload
+    default: self = .writeRefused
+    }
+  }
+
+  /// What an error of the layers below means to a caller.
+  static func translated(_ error: any Error) -> any Error {
+    switch error {
+    case BlockError.storageFull(let reason): ModelError.storageFull(reason: reason)
+    case BlockError.directoryLost, BlockError.missing:
+      ModelError.corrupt(reason: "\(error)")
+    case BlockError.referenceReleased: ModelError.writeRefused
+    case LocalDBError.diskFull: ModelError.storageFull(reason: "\(error)")
+    case TableError.unavailable, TableError.contended:
+      ModelError.quorumUnavailable(reason: "\(error)")
+    case TableError.malformed: ModelError.corrupt(reason: "\(error)")
+    default: error
+    }
+  }
+
+  /// Runs `body` and translates what it throws.
+  static func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do {
+      return try await body()
+    } catch {
+      throw translated(error)
+    }
+  }
+}

@@ -1,0 +1,124 @@
+// A row of an upload: an attempt to write an object or a part, or a multipart upload.
+//
+// The row of an attempt is durable before its first block reference is sent. While it is open and renewed,
+// somebody is at work; a day after the last renewal the reaper undoes what the attempt left.
+
+import Base
+import Codecs
+import Tables
+
+/// An upload under way, or how it ended.
+struct UploadRow: Equatable, Sendable {
+  /// How far the upload is.
+  ///
+  /// The raw values are on disk; the greater one wins.
+  enum State: UInt8, Sendable {
+    case open = 0
+    /// Undone: no replica may accept its row any more.
+    case refused = 1
+    /// Its row was written; a multipart upload was completed.
+    case finished = 2
+    /// Its row was superseded and its references are about to be released: its row may not come back.
+    case retired = 3
+  }
+
+  /// What is being uploaded.
+  ///
+  /// The raw values are on disk.
+  enum Purpose: UInt8, Sendable {
+    case object = 0
+    case part = 1
+    case multipart = 2
+  }
+
+  /// What an attempt to write a part belongs to.
+  struct PartOf: Equatable, Sendable {
+    var multipart: UploadID
+    var number: UInt16
+  }
+
+  /// Of the last renewal, or of the end.
+  var timestamp: Timestamp
+  var state: State
+  var purpose: Purpose
+  var begun: WallTime
+  /// Of a part: the multipart upload that it belongs to, and its number.
+  var part: PartOf?
+  /// What an object will carry that is uploaded in parts; empty for other uploads and after the end.
+  var metadata = ObjectMetadata()
+  var trailing: [UInt8] = []
+
+  /// Whether a replica that has this row takes the upload's version or part.
+  var isRefused: Bool { state == .refused || state == .retired }
+
+  /// What a replica that was told of both rows holds: the row of the greater state, with the later time.
+  static func merged(_ a: UploadRow, _ b: UploadRow) -> UploadRow {
+    var (winner, loser) = a.state.rawValue >= b.state.rawValue ? (a, b) : (b, a)
+    if a.state == b.state, b.sortsAbove(a) { (winner, loser) = (b, a) }
+    winner.timestamp = max(winner.timestamp, loser.timestamp)
+    return winner
+  }
+
+  /// An order of rows of one state, so that all replicas choose the same one.
+  ///
+  /// Only their times differ unless a node is faulty.
+  private func sortsAbove(_ other: UploadRow) -> Bool {
+    if timestamp != other.timestamp { return timestamp > other.timestamp }
+    return self != other && other.encoded.lexicographicallyPrecedes(encoded)
+  }
+
+  /// The row of the ended upload.
+  func ended(_ state: State, at timestamp: Timestamp) -> UploadRow {
+    var row = UploadRow(
+      timestamp: max(timestamp, self.timestamp), state: state, purpose: purpose, begun: begun,
+      part: part)
+    row.trailing = trailing
+    return row
+  }
+
+  private var encoded: [UInt8] {
+    var writer = BinaryWriter()
+    write(to: &writer)
+    return writer.bytes
+  }
+
+  func write(to writer: inout BinaryWriter) {
+    writer.u64(timestamp.rawValue)
+    writer.u8(state.rawValue)
+    writer.u8(purpose.rawValue)
+    writer.signed(begun.milliseconds)
+    if purpose == .part {
+      writer.id(part?.multipart ?? UploadID(high: 0, low: 0))
+      writer.u16(part?.number ?? 0)
+    }
+    if state == .open, purpose == .multipart { metadata.write(to: &writer) }
+    writer.raw(trailing)
+  }
+
+  init(
+    timestamp: Timestamp, state: State = .open, purpose: Purpose, begun: WallTime,
+    part: PartOf? = nil, metadata: ObjectMetadata = ObjectMetadata()
+  ) {
+    self.part = part
+    self.timestamp = timestamp
+    self.state = state
+    self.purpose = purpose
+    self.begun = begun
+    self.metadata = metadata
+  }
+
+  init(from reader: inout BinaryReader) throws(BinaryError) {
+    timestamp = Timestamp(rawValue: try reader.u64())
+    guard let state = State(rawValue: try reader.u8()),
+      let purpose = Purpose(rawValue: try reader.u8())
+    else { throw .invalidValue }
+    self.state = state
+    self.purpose = purpose
+    begun = WallTime(milliseconds: try reader.signed())
+    if purpose == .part {
+      part = PartOf(multipart: try reader.id(), number: try reader.u16())
+    }
+    if state == .open, purpose == .multipart { metadata = try ObjectMetadata(from: &reader) }
+    trailing = reader.remaining()
+  }
+}
