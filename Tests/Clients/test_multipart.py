@@ -172,3 +172,52 @@ def test_the_transfer_manager_moves_a_large_file(s3, bucket, tmp_path):
     s3.upload_file(str(tmp_path / "file"), bucket, "large", Config=config)
     s3.download_file(bucket, "large", str(tmp_path / "back"), Config=config)
     assert names.digest(tmp_path / "back") == names.digest(tmp_path / "file")
+
+
+def test_uploads_and_parts_are_listed(s3, bucket):
+    keys = ["a/1", "a/2", "b", "b"]
+    uploads = {
+        s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]: key for key in keys}
+    listed = s3.list_multipart_uploads(Bucket=bucket)["Uploads"]
+    assert {entry["UploadId"]: entry["Key"] for entry in listed} == uploads
+    assert [entry["Key"] for entry in listed] == keys
+    only = s3.list_multipart_uploads(Bucket=bucket, Prefix="a/")["Uploads"]
+    assert [entry["Key"] for entry in only] == ["a/1", "a/2"]
+    upload = only[0]["UploadId"]
+    parts, _ = upload_parts(s3, bucket, "a/1", upload, [100, 0, 3000])
+    shown = s3.list_parts(Bucket=bucket, Key="a/1", UploadId=upload)["Parts"]
+    assert [(part["PartNumber"], part["ETag"], part["Size"]) for part in shown] == [
+        (part["PartNumber"], part["ETag"], size) for part, size in zip(parts, [100, 0, 3000])]
+    for upload, key in uploads.items():
+        s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+
+
+def test_parts_are_listed_in_pages(s3, bucket):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="object")["UploadId"]
+    for number in range(1, 12):
+        s3.upload_part(
+            Bucket=bucket, Key="object", UploadId=upload, PartNumber=number, Body=b"x" * number)
+    seen, marker = [], 0
+    while True:
+        page = s3.list_parts(
+            Bucket=bucket, Key="object", UploadId=upload, MaxParts=4, PartNumberMarker=marker)
+        seen += [(part["PartNumber"], part["Size"]) for part in page["Parts"]]
+        if not page["IsTruncated"]:
+            break
+        marker = page["NextPartNumberMarker"]
+    assert seen == [(number, number) for number in range(1, 12)]
+    s3.abort_multipart_upload(Bucket=bucket, Key="object", UploadId=upload)
+
+
+def test_one_part_of_an_object_can_be_read(s3, bucket):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="object")["UploadId"]
+    parts, whole = upload_parts(s3, bucket, "object", upload, [PART, PART + 7, 99])
+    s3.complete_multipart_upload(
+        Bucket=bucket, Key="object", UploadId=upload, MultipartUpload={"Parts": parts})
+    start = 0
+    for number, size in enumerate([PART, PART + 7, 99], 1):
+        got = s3.get_object(Bucket=bucket, Key="object", PartNumber=number)
+        assert got["Body"].read() == whole[start:start + size]
+        assert got["PartsCount"] == 3
+        start += size

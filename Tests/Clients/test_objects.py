@@ -1,6 +1,7 @@
 """Objects through boto3: what is put is what is got, in whole and in ranges."""
 
 import base64
+import datetime
 import hashlib
 import zlib
 
@@ -75,7 +76,7 @@ def test_headers_come_back(s3, bucket):
     sent = {
         "ContentType": "text/html; charset=utf-8", "CacheControl": "max-age=60",
         "ContentDisposition": 'attachment; filename="a b.txt"', "ContentEncoding": "gzip",
-        "ContentLanguage": "fr", "Metadata": {"colour": "blue", "empty": "", "with-dash": "a  b"},
+        "ContentLanguage": "fr", "WebsiteRedirectLocation": "/elsewhere", "Metadata": {"colour": "blue", "empty": "", "with-dash": "a  b"},
     }
     s3.put_object(Bucket=bucket, Key="object", Body=b"x", **sent)
     for answer in (s3.head_object(Bucket=bucket, Key="object"),
@@ -172,3 +173,22 @@ def test_a_body_may_be_signed_in_chunks(s3, server, bucket):
     data = names.content(3 * MEBIBYTE, "signed")
     careful.put_object(Bucket=bucket, Key="object", Body=data)
     assert s3.get_object(Bucket=bucket, Key="object")["Body"].read() == data
+
+
+def test_conditions_of_reads_hold(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="object", Body=b"x")
+    head = s3.head_object(Bucket=bucket, Key="object")
+    etag, time = head["ETag"], head["LastModified"]
+    earlier, later = time - datetime.timedelta(hours=1), time + datetime.timedelta(seconds=1)
+    place = {"Bucket": bucket, "Key": "object"}
+    for condition in (
+            {"IfMatch": etag}, {"IfNoneMatch": '"other"'}, {"IfModifiedSince": earlier},
+            {"IfUnmodifiedSince": later}):
+        assert s3.get_object(**place, **condition)["Body"].read() == b"x"
+    for condition, status in (
+            ({"IfMatch": '"other"'}, 412), ({"IfNoneMatch": etag}, 304),
+            ({"IfModifiedSince": later}, 304), ({"IfUnmodifiedSince": earlier}, 412)):
+        for call in (s3.get_object, s3.head_object):
+            with pytest.raises(ClientError) as error:
+                call(**place, **condition)
+            assert status_of(error) == status, condition

@@ -195,7 +195,6 @@ def test_an_object_setting_is_not_implemented(client, query):
     {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
     {"x-amz-object-lock-mode": "GOVERNANCE"},
     {"x-amz-tagging": "a=b"},
-    {"x-amz-website-redirect-location": "/elsewhere"},
 ], ids=lambda headers: next(iter(headers)))
 def test_a_put_that_asks_for_more_is_not_taken_for_a_plain_one(client, headers):
     """Ignoring the header would be an answer to another question."""
