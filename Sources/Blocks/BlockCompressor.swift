@@ -8,14 +8,15 @@
 private import CZstd
 private import Synchronization
 
-/// Compresses and decompresses blocks. Any thread may use it.
+/// Compresses and decompresses blocks; any thread may use it.
 package final class BlockCompressor: Sendable {
   /// What compression must save to be worth decompressing at each read: one sixteenth.
   private static let savingShift = 4
   private static let sampleBytes = 4 * 1024
   private static let sampleCount = 4
-  /// A context of level 1 takes about 1 MiB. More threads than this rarely compress at once on the
-  /// machines Grange is for; one that finds no context makes its own.
+  /// Contexts kept for later: more threads than this rarely compress at once on the machines Grange is for.
+  ///
+  /// A context of level 1 takes about 1 MiB. A thread that finds none makes its own.
   private static let keptMax = 8
 
   /// The contexts nobody uses now.

@@ -11,6 +11,7 @@
 
 package import Base
 package import LocalDB
+private import Tables
 private import Synchronization
 
 /// How many live references a block has on this node.
@@ -115,6 +116,35 @@ package final class BlockCounts: Sendable {
     try deletions(until: .max, limit: 1).first?.zeroSince
   }
 
+  /// The counts of the blocks whose names begin with `prefix`, in order.
+  func counts(prefix: [UInt8]) throws -> [(hash: BlockHash, count: BlockCount)] {
+    var found: [(hash: BlockHash, count: BlockCount)] = []
+    try database.scan(countTree, from: prefix, to: Partition.end(ofPrefix: prefix)) { key, value in
+      if let hash = BlockHash(key), let count = BlockCount(value) { found.append((hash, count)) }
+      return true
+    }
+    return found
+  }
+
+  /// The second bytes of the names that begin with `first` and have a count.
+  func secondBytes(first: UInt8) throws -> [UInt8] {
+    var found: [UInt8] = []
+    var from: [UInt8]? = [first]
+    while let position = from {
+      var second: UInt8?
+      try database.scan(
+        countTree, from: position, to: Partition.end(ofPrefix: [first]), limit: 1
+      ) { key, _ in
+        if key.count >= 2 { second = key[1] }
+        return false
+      }
+      guard let second else { break }
+      found.append(second)
+      from = second == .max ? nil : [first, second + 1]
+    }
+    return found
+  }
+
   // MARK: Writing
 
   /// Counts a reference that became live or stopped being so; called by the table's hook.
@@ -152,6 +182,14 @@ package final class BlockCounts: Sendable {
     var count = BlockCount(live: 0, zeroSince: 0)
     try enqueue(hash, &count, in: transaction)
     try transaction.put(countTree, hash.bytes, count.bytes)
+  }
+
+  /// Puts an entry that could not be acted on at the end of the queue.
+  func postpone(_ entry: DeletionEntry, in transaction: WriteTransaction) throws {
+    let held = try transaction.get(countTree, entry.hash.bytes) { BlockCount($0) } ?? nil
+    guard var count = held, count.live == 0, count.zeroSince == entry.zeroSince else { return }
+    try enqueue(entry.hash, &count, in: transaction)
+    try transaction.put(countTree, entry.hash.bytes, count.bytes)
   }
 
   /// Replaces a count that the check found wrong.

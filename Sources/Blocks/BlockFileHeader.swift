@@ -31,7 +31,7 @@ package struct BlockFileHeader: Equatable, Sendable {
   /// it needs, large enough that checksums are a ten-thousandth of the file.
   package static let pieceBytes = 64 * 1024
 
-  /// The longest block. Bounds what a corrupt length can make a reader allocate.
+  /// The longest block, which bounds what a corrupt length can make a reader allocate.
   package static let plainBytesMax = 16 * 1024 * 1024
 
   private static let magic: [UInt8] = Array("GRANGEBK".utf8)

@@ -4,7 +4,7 @@ package import Base
 package import Codecs
 package import Tables
 
-/// The row for which a block is stored: an object, a part. A verifier looks it up to find leaks.
+/// The row for which a block is stored (an object, a part), where a verifier looks to find leaks.
 package struct BlockOwner: Equatable, Sendable {
   static let partitionKeyBytesMax = 1 << 10
   /// A sort key of an object is a name of at most 1,024 bytes, escaped, and a version.
@@ -70,8 +70,9 @@ package struct BlockReference: Equatable, Sendable {
     return writer.bytes
   }
 
-  /// State, owner and trailing bytes. Of two payloads the larger one wins a merge, and `released` is larger
-  /// than `live`.
+  /// State, owner and trailing bytes.
+  ///
+  /// Of two payloads the larger one wins a merge, and `released` is larger than `live`.
   private func encodePayload(_ writer: inout BinaryWriter) {
     switch state {
     case .live(let owner):

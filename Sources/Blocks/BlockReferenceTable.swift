@@ -47,3 +47,12 @@ package struct BlockReferenceTable: TableSchema {
     if wasLive != isLive { try counts.changed(key, isLive: isLive, in: transaction) }
   }
 }
+
+/// Where the rows of a block are in the tree `block_ref` (docs/formats/tables.md).
+enum RowKeyPrefix {
+  /// What the disk keys of all rows of `hash` begin with.
+  static func of(_ hash: BlockHash) -> [UInt8] { [Partition.of(hash.bytes)] + hash.bytes }
+
+  /// The first disk key after them.
+  static func end(of hash: BlockHash) -> [UInt8]? { Partition.end(ofPrefix: of(hash)) }
+}

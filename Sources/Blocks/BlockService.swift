@@ -66,9 +66,15 @@ package final class BlockService: Sendable {
   let state: BlockState
   let workers = Mutex<[Task<Void, Never>]>([])
 
+  /// Whether no file can be without reference, but for mistakes: the last stop was clean, or a sweep is done.
+  let hasSwept = Mutex(false)
+  let rowTree: Tree
+
   enum Turn { case check }
 
-  /// Opens the data directories and registers the table of references. Blocks the thread; for start-up.
+  /// Opens the data directories and registers the table of references.
+  ///
+  /// Blocks the thread; for start-up. One a database.
   ///
   /// - Throws: `BlockError.unusable`, `.directoryLost`, `FileError` or `LocalDBError`.
   package init(
@@ -94,6 +100,7 @@ package final class BlockService: Sendable {
       random: runtime.random, logger: logger)
     counts = try BlockCounts(database, runtime: runtime)
     references = try replica.register(BlockReferenceTable(counts: counts))
+    rowTree = try database.tree(references.schema.name)
     buffers = BlockBuffers(
       bufferBytes: options.blockBytes, totalBytes: options.ramBufferMaxBytes)
     syncs = DirectorySyncs(files: files, runtime: runtime, isEnabled: options.fsync)
@@ -218,7 +225,9 @@ package final class BlockService: Sendable {
   /// References released in one transaction: a few milliseconds of the writer's time.
   private static let releasedAtOnceMax = 256
 
-  /// Releases references, for good. Those that this node does not have are released too: they may come late.
+  /// Releases references on this node, for good.
+  ///
+  /// Those that this node does not have are released too: they may come late.
   package nonisolated(nonsending) func release(_ keys: [BlockReferenceKey]) async throws {
     var rest = keys[...]
     while !rest.isEmpty {

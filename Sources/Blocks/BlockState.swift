@@ -12,10 +12,12 @@ struct BlockState: Sendable {
   private let stateTree: Tree
   /// The directories that the node has used, by path.
   let remembered: [String: DataDirectories.Remembered]
-  /// Whether the last run ended with `markClean`. If not, there may be files without references.
+  /// Whether the last run ended with `markClean`; if not, there may be files without references.
   let wasClean: Bool
 
-  /// Reads what is remembered, and forgets that the last stop was clean. Blocks the thread.
+  /// Reads what is remembered, and forgets that the last stop was clean.
+  ///
+  /// Blocks the thread.
   init(_ database: LocalDatabase) throws {
     self.database = database
     let directoryTree = try database.tree("block_directory")
@@ -34,7 +36,9 @@ struct BlockState: Sendable {
     if wasClean { try database.writeBlocking { try $0.delete(stateTree, Self.cleanKey) } }
   }
 
-  /// Notes the directories in use. Blocks the thread.
+  /// Notes the directories in use.
+  ///
+  /// Blocks the thread.
   func remember(_ directories: DataDirectories) throws {
     let values = directories.all.map { ($0.path, $0.remembered.bytes) }
     let tree = directoryTree

@@ -109,7 +109,7 @@ package final class BlockStore: Sendable {
     return changed
   }
 
-  private func fileLength(_ place: BlockPlace) throws -> Int? {
+  func fileLength(_ place: BlockPlace) throws -> Int? {
     guard case .file(let file) = try files.open(place.path, waiting: true) else { return nil }
     return file.byteCount
   }

@@ -23,7 +23,9 @@ package struct DataDirectoryMarker: Equatable, Sendable {
     "\(Self.firstLine)\nnode \(node.hex)\ndirectory \(directory.hex)\n"
   }
 
-  /// Reads the file's text; `nil` when it is not that of a marker. Further lines are left to newer programs.
+  /// Reads the file's text; `nil` when it is not that of a marker.
+  ///
+  /// Further lines are left to newer programs.
   package init?(text: String) {
     let lines = text.split(separator: "\n")
     guard lines.count >= 3, lines[0] == Self.firstLine, lines[1].hasPrefix("node "),
