@@ -101,6 +101,9 @@ let package = Package(
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
     tests("APICommonTests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
     tests("BaseTests", ["Base"]),
+    tests(
+      "BlocksTests",
+      ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld", "Tables"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB"]),
     tests("TablesTests", ["Base", "Codecs", "Crypto", "LocalDB", "SimulatedWorld", "Tables"]),
     tests("TidyTests", []),

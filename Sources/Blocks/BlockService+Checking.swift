@@ -94,7 +94,9 @@ extension BlockService {
     var sizes: [Int]
   }
 
-  /// Compares the files of one leaf directory with the counts. Blocks the thread.
+  /// Compares the files of one leaf directory with the counts.
+  ///
+  /// Blocks the thread.
   private func look(
     at prefix: [UInt8], _ options: CheckOptions, isSweep: Bool
   ) throws -> Leaf {

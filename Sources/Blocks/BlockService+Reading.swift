@@ -25,8 +25,8 @@ extension BlockService {
       case .needsBuffer(let count) where byteCount == 0:
         // A block from a time when `block_size` was larger.
         byteCount = count
-      case .corrupt(let place, let fault):
-        try await setAside(place, fault)
+      case .corrupt(let place, _):
+        try await setAside(place)
         return try await fetch(hash, range, instead: .missing(hash))
       case .missing, .wouldWait, .needsBuffer:
         let lost = store.directories.checkMarkers(logger)
@@ -55,17 +55,22 @@ extension BlockService {
   }
 
   /// Sets a corrupt file aside, unless someone has replaced it with a whole one meanwhile.
-  nonisolated(nonsending) func setAside(
-    _ place: BlockPlace, _ fault: BlockFileError
-  ) async throws {
+  private nonisolated(nonsending) func setAside(_ place: BlockPlace) async throws {
     let store = store
     let metrics = metrics
-    try await locks.withLock(place.hash) {
-      try await runtime.blocking {
-        guard case .corrupt(_, let fault) = store.examine(place, thoroughly: true) else { return }
-        metrics.corrupt.add()
-        try store.setAside(place, fault)
+    do {
+      try await locks.withLock(place.hash) {
+        try await runtime.blocking {
+          guard case .corrupt(_, let fault) = store.examine(place, thoroughly: true) else { return }
+          metrics.corrupt.add()
+          try store.setAside(place, fault)
+        }
       }
+    } catch let error where !(error is CancellationError) {
+      // The reader can be helped all the same.
+      logger.error(
+        "A damaged block file could not be set aside.",
+        [("file", place.path), ("error", "\(error)")])
     }
   }
 
