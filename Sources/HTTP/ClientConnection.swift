@@ -75,9 +75,9 @@ final class ClientConnection {
     switch request.body {
     case .bytes(let bytes): return try await attempt { try await messages.send(bytes) }
     case .stream(let length, let read):
-      let buffer = messages.received.pool.borrow()
-      defer { messages.received.pool.giveBack(buffer) }
-      return try await send(length: length, through: buffer, read)
+      let buffer = BufferPool.shared.take()
+      defer { BufferPool.shared.give(buffer) }
+      return try await send(length: length, through: buffer.bytes, read)
     }
   }
 
@@ -121,7 +121,8 @@ final class ClientConnection {
     answersHead: Bool, timeout: Duration
   ) async throws -> ParsedResponse {
     let limits = HeadLimits(
-      headMaxBytes: pool.options.headMaxBytes, fieldCountMax: pool.options.headerCountMax)
+      headMaxBytes: min(pool.options.headMaxBytes, BufferPool.bufferBytes),
+      fieldCountMax: pool.options.headerCountMax)
     let deadline = messages.runtime.now + timeout
     for _ in 0...Self.interimMax {
       var parser = ResponseParser(limits: limits, answersHead: answersHead)

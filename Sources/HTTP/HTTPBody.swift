@@ -1,5 +1,7 @@
 // The body of a request, as a handler reads it.
 
+import Reactor
+
 /// The body of a request, read as it arrives.
 package final class HTTPBody {
   /// Its length; 0 without a body, `nil` when it is chunked.
@@ -80,11 +82,11 @@ package final class HTTPBody {
   /// Reads and drops up to `maxBytes` of the rest; `false` when that was not all.
   func drain(maxBytes: UInt64) async -> Bool {
     guard !cannotBeDrained(maxBytes: maxBytes) else { return false }
-    let buffer = messages.received.pool.borrow()
-    defer { messages.received.pool.giveBack(buffer) }
+    let buffer = BufferPool.shared.take()
+    defer { BufferPool.shared.give(buffer) }
     let limit = reader.receivedBytes &+ maxBytes
     do {
-      while try await reader.read(into: buffer) > 0 {
+      while try await reader.read(into: buffer.bytes) > 0 {
         if reader.receivedBytes > limit { return false }
       }
       return true

@@ -71,14 +71,12 @@ package final class HTTPClient: Sendable {
   let runtime: any Runtime
   private let connect: Connect
   private let pool: ClientPool
-  private let buffers: BufferPool
 
   /// A client that opens connections by `connect`.
   package init(options: Options = Options(), runtime: any Runtime, connect: @escaping Connect) {
     self.options = options
     self.runtime = runtime
     self.connect = connect
-    buffers = BufferPool(bufferBytes: max(options.headMaxBytes, Self.bufferMinBytes))
     pool = ClientPool(options: options, runtime: runtime)
   }
 
@@ -101,12 +99,10 @@ package final class HTTPClient: Sendable {
     }
     let stream = try await connect(endpoint, runtime.now + options.connectTimeout)
     let messages = MessageStream(
-      stream, runtime: runtime, pool: buffers, writeTimeout: options.bodyTimeout)
+      stream, runtime: runtime, writeTimeout: options.bodyTimeout)
     return try await ClientConnection(messages, endpoint: endpoint, pool: pool).exchange(request)
   }
 
   /// Closes the idle connections of the calling loop, and from now on every connection after its response.
   package func close() { pool.close() }
-
-  private static let bufferMinBytes = 16 << 10
 }

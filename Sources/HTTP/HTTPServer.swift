@@ -19,7 +19,7 @@ package final class HTTPServer: Sendable {
     package var serverHeader = "grange"
     /// The field that carries the request ID in responses; `nil` for none.
     package var requestIDHeader: String? = "x-request-id"
-    /// The first line and header fields together.
+    /// The first line and header fields together; at most what a buffer holds.
     ///
     /// Far above what S3 clients send (a presigned URL and 2 KiB of metadata), and little enough to hold for
     /// each busy connection.
@@ -52,7 +52,6 @@ package final class HTTPServer: Sendable {
   let metrics: ServerMetrics
   let logger: Logger
   let standardFields: StandardFields
-  let pool: BufferPool
   private let connections: ConnectionRegistry
 
   /// A server that calls `handler`, on tasks of `runtime`.
@@ -66,14 +65,15 @@ package final class HTTPServer: Sendable {
     self.metrics = ServerMetrics(metrics, server: options.name)
     self.logger = logger
     standardFields = StandardFields(server: options.serverHeader)
-    pool = BufferPool(bufferBytes: max(options.headMaxBytes, Self.bufferMinBytes))
     connections = ConnectionRegistry(connectionsMax: options.connectionsMax)
   }
 
   var isShuttingDown: Bool { connections.isShuttingDown }
 
   var headLimits: HeadLimits {
-    HeadLimits(headMaxBytes: options.headMaxBytes, fieldCountMax: options.headerCountMax)
+    HeadLimits(
+      headMaxBytes: min(options.headMaxBytes, BufferPool.bufferBytes),
+      fieldCountMax: options.headerCountMax)
   }
 
   /// Serves `stream` until it ends, and closes it.
@@ -125,8 +125,6 @@ package final class HTTPServer: Sendable {
     stream.close()
   }
 
-  /// A small response and its head go into one buffer of this size.
-  private static let bufferMinBytes = 16 << 10
   /// What a cancelled handler is given to return.
   private static let cutOffTime: Duration = .seconds(1)
 }

@@ -12,18 +12,14 @@ import Reactor
 final class MessageStream {
   let stream: any ByteStream
   let runtime: any Runtime
-  let received: ReceiveBuffer
-  let pending: SendBuffer
+  let received = ReceiveBuffer()
+  let pending = SendBuffer()
   private let writeTimeout: Duration
 
-  init(
-    _ stream: any ByteStream, runtime: any Runtime, pool: BufferPool, writeTimeout: Duration
-  ) {
+  init(_ stream: any ByteStream, runtime: any Runtime, writeTimeout: Duration) {
     self.stream = stream
     self.runtime = runtime
     self.writeTimeout = writeTimeout
-    received = ReceiveBuffer(pool: pool)
-    pending = SendBuffer(pool: pool)
   }
 
   /// Waits for more bytes and adds them to `received`; 0 at the end of the stream.

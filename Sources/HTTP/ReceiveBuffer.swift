@@ -1,25 +1,27 @@
 // Bytes that have arrived on a connection and have not been used.
 
+import Reactor
+
 /// A window of unused bytes in a buffer that is borrowed while there are any.
 final class ReceiveBuffer {
-  let pool: BufferPool
-  private var storage: UnsafeMutableRawBufferPointer?
+  private var buffer: PooledBuffer?
   private var start = 0
   private var end = 0
 
-  init(pool: BufferPool) { self.pool = pool }
-
   deinit {
-    if let storage { pool.giveBack(storage) }
+    if let buffer { BufferPool.shared.give(buffer) }
   }
 
   /// What has arrived and was not consumed, valid until the next change.
   var bytes: UnsafeRawBufferPointer {
-    storage.map { UnsafeRawBufferPointer(rebasing: $0[start..<end]) }
+    buffer.map { UnsafeRawBufferPointer(rebasing: $0.bytes[start..<end]) }
       ?? UnsafeRawBufferPointer(start: nil, count: 0)
   }
 
   var isEmpty: Bool { start == end }
+
+  /// Whether memory is borrowed.
+  var holdsBuffer: Bool { buffer != nil }
 
   /// Forgets the first `count` bytes.
   func consume(_ count: Int) {
@@ -33,8 +35,9 @@ final class ReceiveBuffer {
 
   /// Where the next bytes go; empty only when as much as a buffer holds is unused.
   func space() -> UnsafeMutableRawBufferPointer {
-    let storage = self.storage ?? pool.borrow()
-    self.storage = storage
+    let buffer = self.buffer ?? BufferPool.shared.take()
+    self.buffer = buffer
+    let storage = buffer.bytes
     if end == storage.count, start > 0 {
       // Within one buffer: `copyMemory` allows the two to overlap.
       UnsafeMutableRawBufferPointer(rebasing: storage[..<(end - start)])
@@ -47,14 +50,14 @@ final class ReceiveBuffer {
 
   /// Says that `count` bytes were put where `space` said.
   func append(_ count: Int) {
-    precondition(count <= (storage?.count ?? 0) - end)
+    precondition(count <= (buffer?.bytes.count ?? 0) - end)
     end += count
   }
 
   /// Gives the buffer back if nothing is in it.
   func release() {
-    guard isEmpty, let storage else { return }
-    pool.giveBack(storage)
-    self.storage = nil
+    guard isEmpty, let buffer else { return }
+    BufferPool.shared.give(buffer)
+    self.buffer = nil
   }
 }

@@ -1,14 +1,17 @@
 // Bytes that are about to be sent together: a head, and as much of the body as fits.
 
+import Reactor
+
 /// A buffer borrowed for as long as it holds something; it grows when a head needs more.
 final class SendBuffer {
-  private let pool: BufferPool
-  private var storage: UnsafeMutableRawBufferPointer?
+  private var borrowed: PooledBuffer?
+  /// Takes the place of `borrowed` when more is needed.
+  private var grown: UnsafeMutableRawBufferPointer?
   private(set) var count = 0
 
-  init(pool: BufferPool) { self.pool = pool }
-
   deinit { clear() }
+
+  private var storage: UnsafeMutableRawBufferPointer? { grown ?? borrowed?.bytes }
 
   /// What is held.
   var bytes: UnsafeRawBufferPointer {
@@ -17,7 +20,10 @@ final class SendBuffer {
   }
 
   /// How much can be added without growing.
-  var room: Int { (storage?.count ?? pool.bufferBytes) - count }
+  var room: Int { (storage?.count ?? BufferPool.bufferBytes) - count }
+
+  /// Whether memory is borrowed.
+  var holdsBuffer: Bool { storage != nil }
 
   /// Adds all of `bytes`.
   func append(_ bytes: UnsafeRawBufferPointer) {
@@ -68,21 +74,27 @@ final class SendBuffer {
   /// Drops what is held and gives the buffer back.
   func clear() {
     count = 0
-    guard let storage else { return }
-    if storage.count == pool.bufferBytes { pool.giveBack(storage) } else { storage.deallocate() }
-    self.storage = nil
+    if let borrowed { BufferPool.shared.give(borrowed) }
+    borrowed = nil
+    grown?.deallocate()
+    grown = nil
   }
 
   private func storage(for addition: Int) -> UnsafeMutableRawBufferPointer {
-    let held = storage ?? pool.borrow()
-    storage = held
     let needed = count + addition
-    if needed <= held.count { return held }
-    let grown = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: max(needed, held.count * 2), alignment: 16)
-    grown.copyMemory(from: UnsafeRawBufferPointer(rebasing: held[..<count]))
-    if held.count == pool.bufferBytes { pool.giveBack(held) } else { held.deallocate() }
-    storage = grown
-    return grown
+    if let storage, needed <= storage.count { return storage }
+    if storage == nil, needed <= BufferPool.bufferBytes {
+      let buffer = BufferPool.shared.take()
+      borrowed = buffer
+      return buffer.bytes
+    }
+    let larger = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: max(needed, BufferPool.bufferBytes * 2, (storage?.count ?? 0) * 2), alignment: 64)
+    larger.copyMemory(from: bytes)
+    let held = count
+    clear()
+    count = held
+    grown = larger
+    return larger
   }
 }

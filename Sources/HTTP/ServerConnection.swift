@@ -31,7 +31,7 @@ final class ServerConnection {
     peer = stream.peerDescription
     requestNumber = server.runtime.random.next()
     messages = MessageStream(
-      stream, runtime: server.runtime, pool: server.pool, writeTimeout: server.options.bodyTimeout)
+      stream, runtime: server.runtime, writeTimeout: server.options.bodyTimeout)
   }
 
   /// Serves requests until the connection is to be closed.
@@ -154,12 +154,14 @@ final class ServerConnection {
     await finishWriting()
     let timeout = server.options.lingerTimeout
     let end = server.runtime.now + timeout * Self.lingerRounds
-    let buffer = server.pool.borrow()
-    defer { server.pool.giveBack(buffer) }
+    let buffer = BufferPool.shared.take()
+    defer { BufferPool.shared.give(buffer) }
     do {
       while true {
         let deadline = min(end, server.runtime.now + timeout)
-        guard try await messages.stream.read(into: buffer, deadline: deadline) > 0 else { return }
+        guard try await messages.stream.read(into: buffer.bytes, deadline: deadline) > 0 else {
+          return
+        }
         guard server.runtime.now < end else { return }
       }
     } catch {

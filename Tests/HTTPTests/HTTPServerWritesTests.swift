@@ -11,6 +11,8 @@ import Testing
 private final class NotingStream: ByteStream {
   private let stream: SimulatedStream
   private let notes: Notes
+  /// What must not hold a buffer during a wait.
+  var messages: MessageStream?
 
   init(_ stream: SimulatedStream, notes: Notes) {
     self.stream = stream
@@ -26,7 +28,8 @@ private final class NotingStream: ByteStream {
   }
 
   func waitUntilReadable(deadline: MonotonicInstant) async throws {
-    notes.lines.append("wait")
+    let holdsBuffer = messages.map { $0.received.holdsBuffer || $0.pending.holdsBuffer }
+    notes.lines.append(holdsBuffer == false ? "wait" : "wait with a buffer")
     try await stream.waitUntilReadable(deadline: deadline)
   }
 
@@ -74,7 +77,11 @@ private final class NotingStream: ByteStream {
     let pipe = SimulatedPipe(runtime, options: options)
     try runtime.run {
       runtime.spawn {
-        await server.server.serve(NotingStream(pipe.second, notes: notes), isTLS: false)
+        let stream = NotingStream(pipe.second, notes: notes)
+        let connection = ServerConnection(
+          stream, server: server.server, entry: ConnectionEntry(), isTLS: false)
+        stream.messages = connection.messages
+        await connection.run()
       }
       let client = RawClient(runtime: runtime, stream: pipe.first)
       for path in requests {
