@@ -111,6 +111,7 @@ let package = Package(
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
     tests("ReactorTests", ["Base", "CLinux", "COpenSSL", "Reactor", "SimulatedWorld"]),
+    tests("S3APITests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model", "S3API"]),
     tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
   ],
   swiftLanguageModes: [.v6]

@@ -10,7 +10,7 @@ extension S3Error {
   package init(answering error: any Error) {
     switch error {
     case let error as S3Error: self = error
-    case let error as ModelError: self.init(error)
+    case let error as ModelError: self.init(model: error)
     case HTTPError.truncated: self.init(.incompleteBody)
     case HTTPError.timedOut: self.init(.requestTimeout)
     case is CancellationError: self.init(.serviceUnavailable, "The server is stopping.")
@@ -18,7 +18,8 @@ extension S3Error {
     }
   }
 
-  private init(_ error: ModelError) {
+  /// The label keeps `self.init(.noSuchBucket)` below from meaning this initializer itself.
+  private init(model error: ModelError) {
     switch error {
     case .noSuchBucket: self.init(.noSuchBucket)
     case .bucketAlreadyExists: self.init(.bucketAlreadyExists)

@@ -1,6 +1,5 @@
 import Base
 import Reactor
-import Synchronization
 import Testing
 
 @Suite("Event loop group")
@@ -144,12 +143,6 @@ struct EventLoopGroupTests {
       await spinner.value
     }
   }
-}
-
-private final class Order: Sendable {
-  private let list = Mutex<[Int]>([])
-  func append(_ number: Int) { list.withLock { $0.append(number) } }
-  var numbers: [Int] { list.withLock { $0 } }
 }
 
 private actor PinnedCounter {

@@ -11,17 +11,18 @@ func onLoops<Value: Sendable>(
   _ body: @escaping @Sendable (EventLoopGroup) async throws -> Value
 ) async throws -> Value {
   let group = EventLoopGroup(loopCount: count, blockingThreads: blockingThreads)
-  return try await withCheckedThrowingContinuation { continuation in
+  // Made here, so that it inherits which test it belongs to.
+  let task = Task(executorPreference: group.loops[0]) { try await body(group) }
+  await withCheckedContinuation { continuation in
     startThread {
-      nonisolated(unsafe) var outcome: Result<Value, any Error>?
-      // Safe because `run` returns after `main` has ended.
       _ = group.run {
-        do { outcome = .success(try await body(group)) } catch { outcome = .failure(error) }
+        _ = await task.result
         return 0
       }
-      if let outcome { continuation.resume(with: outcome) }
+      continuation.resume()
     }
   }
+  return try await task.value
 }
 
 /// Runs `body` on a thread of its own.
@@ -46,6 +47,13 @@ final class Tally: Sendable {
   private let number = Atomic<Int>(0)
   func add(_ amount: Int = 1) { number.wrappingAdd(amount, ordering: .relaxed) }
   var value: Int { number.load(ordering: .relaxed) }
+}
+
+/// What happened, in order.
+final class Order: Sendable {
+  private let list = Mutex<[Int]>([])
+  func append(_ number: Int) { list.withLock { $0.append(number) } }
+  var numbers: [Int] { list.withLock { $0 } }
 }
 
 /// Something that happens once, for threads that wait for it.
@@ -80,7 +88,7 @@ nonisolated(nonsending) func read(
 ) async throws -> [UInt8] {
   var all: [UInt8] = []
   while all.count < count {
-    let piece = try await read(stream, limit: count - all.count, deadline: deadline)
+    let piece = try await read(stream, limit: min(65_536, count - all.count), deadline: deadline)
     if piece.isEmpty { break }
     all += piece
   }
@@ -106,5 +114,14 @@ nonisolated(nonsending) func write(
 
 /// `count` bytes that differ from place to place.
 func pattern(_ count: Int, seed: Int = 1) -> [UInt8] {
-  (0..<count).map { UInt8(truncatingIfNeeded: ($0 &+ seed) &* 167 &+ ($0 >> 8) &* 31) }
+  [UInt8](unsafeUninitializedCapacity: count) { bytes, initialized in
+    var value = UInt8(truncatingIfNeeded: seed)
+    var position = 0
+    while position < count {
+      bytes[position] = value &+ UInt8(truncatingIfNeeded: position >> 8)
+      value = value &* 5 &+ 77
+      position += 1
+    }
+    initialized = count
+  }
 }

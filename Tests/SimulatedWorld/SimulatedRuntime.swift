@@ -82,6 +82,7 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
   /// `run`.
   ///
   /// - Throws: what `body` throws, or `SimulationError`.
+  @discardableResult
   package func run<Value: Sendable>(
     _ body: @escaping @Sendable () async throws -> Value
   ) throws -> Value {

@@ -1,0 +1,38 @@
+import APICommon
+import HTTP
+import Model
+import Testing
+
+@testable import S3API
+
+@Suite struct ObjectHeadersTests {
+  @Test func keepsWhatBelongsToTheObject() throws {
+    let kept = try ObjectHeaders.read([
+      "Host": "h", "Content-Type": "text/plain", "X-Amz-Meta-B": "2", "x-amz-meta-a": "1",
+      "X-AMZ-META-B": "3", "Expires": "never", "Range": "bytes=0-1", "x-amz-acl": "private",
+    ])
+    #expect(
+      kept == [
+        ObjectHeader(name: "content-type", value: "text/plain"),
+        ObjectHeader(name: "x-amz-meta-b", value: "2,3"),
+        ObjectHeader(name: "x-amz-meta-a", value: "1"),
+        ObjectHeader(name: "expires", value: "never"),
+      ])
+  }
+
+  @Test(
+    arguments: [
+      ("aws-chunked", nil), ("aws-chunked,gzip", "gzip"), ("gzip, AWS-Chunked", "gzip"),
+      ("gzip", "gzip"), ("gzip, br", "gzip, br"), ("aws-chunked, gzip, br", "gzip,br"),
+    ] as [(String, String?)])
+  func theCodingOfTheTransferIsNotTheObjects(_ row: (sent: String, kept: String?)) throws {
+    let kept = try ObjectHeaders.read(["content-encoding": row.sent])
+    #expect(kept == (row.kept.map { [ObjectHeader(name: "content-encoding", value: $0)] } ?? []))
+  }
+
+  @Test func metadataIsLimited() throws {
+    let fits = String(repeating: "x", count: 2047)
+    #expect(try ObjectHeaders.read(["x-amz-meta-a": fits]).count == 1)
+    #expect(throws: S3Error.self) { try ObjectHeaders.read(["x-amz-meta-ab": fits]) }
+  }
+}
