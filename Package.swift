@@ -111,7 +111,12 @@ let package = Package(
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
     tests("ReactorTests", ["Base", "CLinux", "COpenSSL", "Reactor", "SimulatedWorld"]),
-    tests("S3APITests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model", "S3API"]),
+    tests(
+      "S3APITests",
+      [
+        "APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "LocalDB", "Model", "Reactor",
+        "S3API", "SimulatedWorld", "Tables",
+      ]),
     tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
   ],
   swiftLanguageModes: [.v6]
