@@ -80,7 +80,7 @@ let package = Package(
     // Storage.
     layer("LocalDB", ["Base", "CSQLite"]),
     layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
-    layer("Blocks", ["Base", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
+    layer("Blocks", ["Base", "CShims", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
     layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),
 
     // Interfaces.
