@@ -80,7 +80,7 @@ let package = Package(
     // Storage.
     layer("LocalDB", ["Base", "CSQLite"]),
     layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
-    layer("Blocks", ["Base", "CShims", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
+    layer("Blocks", ["Base", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
     layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),
 
     // Interfaces.
@@ -106,17 +106,17 @@ let package = Package(
       ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld", "Tables"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB"]),
     tests("TablesTests", ["Base", "Codecs", "Crypto", "LocalDB", "SimulatedWorld", "Tables"]),
+    tests(
+      "ModelTests",
+      [
+        "Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Model", "SimulatedWorld", "Tables",
+      ]),
     tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
     tests("ReactorTests", ["Base", "CLinux", "COpenSSL", "Reactor", "SimulatedWorld"]),
-    tests(
-      "S3APITests",
-      [
-        "APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "LocalDB", "Model", "Reactor",
-        "S3API", "SimulatedWorld", "Tables",
-      ]),
+    tests("S3APITests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model", "S3API"]),
     tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
   ],
   swiftLanguageModes: [.v6]

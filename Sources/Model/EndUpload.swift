@@ -4,7 +4,8 @@
 // that nobody renews (both before its row was ever sent, or with the word of every replica); the release
 // worker retires an attempt whose row was superseded.
 //
-// Invariant: A replica that holds the row of the upload answers `isHeld`, and nothing of it is released.
+// Invariant: A replica that holds the row of the upload answers `isHeld` with the row, and nothing of it is
+// released.
 
 import Base
 import Codecs
@@ -62,36 +63,42 @@ struct EndUpload: TableOperation {
     if input.requiresOpen, held?.state ?? .finished != .open {
       return ObjectRefusal.answer(ObjectRefusal.noSuchUpload)
     }
-    if try holdsRow(of: input, in: context) { return ObjectRefusal.answer(ObjectRefusal.isHeld) }
+    if let row = try heldRow(of: input, in: context) {
+      return .refused(code: ObjectRefusal.isHeld, payload: row.encoded)
+    }
     var row = input.row
     if let held { row.timestamp = max(row.timestamp, held.timestamp) }
     try context.put(sortKey, .upload(row))
     return .accepted
   }
 
-  /// Whether the version or the part that the upload wrote is what this replica holds.
-  private func holdsRow(
+  /// The row of the version or the part that the upload wrote, if it is what this replica holds.
+  private func heldRow(
     of input: Input, in context: OperationContext<ObjectSchema>
-  ) throws -> Bool {
+  ) throws -> ObjectRow? {
     switch input.purpose {
-    case .multipart: return false
+    case .multipart: return nil
     case .part:
-      guard let part = input.part else { return false }
+      guard let part = input.part else { return nil }
       let sortKey = ObjectSortKey.part(input.key, part.multipart, number: part.number)
-      guard case .part(let row) = try context.row(sortKey.bytes) else { return false }
-      return row.part != nil && row.uploadID == input.upload
+      guard let row = try context.row(sortKey.bytes), case .part(let part) = row,
+        part.part != nil, part.uploadID == input.upload
+      else { return nil }
+      return row
     case .object:
-      var isHeld = false
+      var held: ObjectRow?
       try context.rows(
         from: ObjectSortKey.keyBytes(.version, input.key),
         to: ObjectSortKey.endOfKey(.version, input.key.bytes)
       ) { _, row in
-        if case .version(let row) = row, row.object != nil, row.uploadID == input.upload {
-          isHeld = true
+        if case .version(let version) = row, version.object != nil,
+          version.uploadID == input.upload
+        {
+          held = row
         }
-        return !isHeld
+        return held == nil
       }
-      return isHeld
+      return held
     }
   }
 }

@@ -39,6 +39,19 @@ struct ManifestRow: Equatable, Sendable {
     return writer.bytes
   }
 
+  /// Whether this row stays when `other` was written too.
+  ///
+  /// Two live rows under one key are equal, unless a node is faulty; what is chosen then must not depend
+  /// on the times, which the merge mixes.
+  fileprivate func beats(_ other: ManifestRow) -> Bool {
+    if isDeleted != other.isDeleted { return isDeleted }
+    var left = other
+    var right = self
+    left.timestamp = .zero
+    right.timestamp = .zero
+    return left != right && left.encoded.lexicographicallyPrecedes(right.encoded)
+  }
+
   init(timestamp: Timestamp, owner: RowKey, blocks: [BlockEntry], isDeleted: Bool = false) {
     self.timestamp = timestamp
     self.owner = owner
@@ -94,14 +107,7 @@ struct ManifestSchema: TableSchema {
   }
 
   func merge(_ a: ManifestRow, _ b: ManifestRow) -> ManifestRow {
-    var winner = a
-    if a.isDeleted != b.isDeleted {
-      winner = a.isDeleted ? a : b
-    } else if a.timestamp != b.timestamp {
-      winner = a.timestamp > b.timestamp ? a : b
-    } else if a != b, a.encoded.lexicographicallyPrecedes(b.encoded) {
-      winner = b
-    }
+    var winner = b.beats(a) ? b : a
     winner.timestamp = max(a.timestamp, b.timestamp)
     return winner
   }

@@ -51,10 +51,11 @@ extension MultipartUploads {
       return try await parts.put(
         object, uploadID: assembly.session.id, bucket: bucket, key: key)
     } catch ModelError.noSuchUpload {
+      // Aborted, or completed by another request a moment ago.
       await assembly.session.undo()
       return try await completedBefore(bucket: bucket, key: key, id: id)
     } catch {
-      await assembly.abandon()
+      await assembly.abandon(after: error)
       throw error
     }
   }
@@ -94,7 +95,7 @@ extension MultipartUploads {
       else { throw ModelError.invalidPart(number: part.number) }
       rows.append(available[next])
     }
-    for row in rows.dropLast() where row.part.sizeBytes < Self.partBytesMin {
+    for row in rows.dropLast() where row.part.sizeBytes < parts.options.partBytesMin {
       throw ModelError.entityTooSmall(
         number: Int(row.number), sizeBytes: row.part.sizeBytes)
     }

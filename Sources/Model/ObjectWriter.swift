@@ -79,7 +79,13 @@ package final class ObjectWriter {
       lastModified: parts.runtime.wallNow, sizeBytes: sizeBytes, metadata: metadata,
       parts: layout, content: content)
     hasSentEntry = true
-    return try await parts.put(object, uploadID: session.id, bucket: bucket, key: key)
+    do {
+      return try await parts.put(object, uploadID: session.id, bucket: bucket, key: key)
+    } catch let error as ModelError where error.isRefusal {
+      // The replicas said no. Should one have stored it all the same, the undoing finds out.
+      await session.undo()
+      throw error
+    }
   }
 
   /// Gives up: what was stored is released.

@@ -25,8 +25,10 @@ final class PartAssembly {
   /// From here on the attempt is not undone by its coordinator.
   func willSendEntry() { hasSentEntry = true }
 
-  func abandon() async {
-    if !hasSentEntry { await session.undo() }
+  /// Gives up because of `error`, unless the entry may have taken effect.
+  func abandon(after error: any Error) async {
+    let isRefused = (error as? ModelError)?.isRefusal ?? false
+    if !hasSentEntry || isRefused { await session.undo() }
   }
 
   /// Takes references of all blocks of `rows`, and says where the object's bytes are.

@@ -50,10 +50,9 @@ package final class PartWriter {
     hasSentEntry = true
     do {
       try await put(row)
-    } catch ModelError.noSuchUpload {
-      // Replicas refused it, none took it that could be asked: the undoing asks them all.
+    } catch let error as ModelError where error.isRefusal {
       await session.undo()
-      throw ModelError.noSuchUpload
+      throw error
     }
     return UploadedPart(number: Int(part.number), part: row)
   }

@@ -10,6 +10,8 @@ package final class Store: Sendable {
   package struct Options: Sendable {
     /// The largest object whose bytes lie in its row: `inline_threshold`.
     package var inlineThresholdBytes = 8 << 10
+    /// The least size of a part that is not the last; tests shrink it.
+    package var partBytesMin = MultipartUploads.partBytesMin
     /// How long references of a superseded version stay: longer than a write that was overtaken may be tried
     /// again.
     package var releaseDelay: Duration = .seconds(60)

@@ -26,18 +26,27 @@ extension StoreParts {
       input: .init(
         key: key, upload: upload, state: .refused, purpose: purpose, timestamp: clock.now(),
         begun: begun, part: part, requiresOpen: false))
-    let isHeld = answers.contains { answer in
-      if case .accepted = answer { false } else { true }
+    var held: ObjectRow?
+    for answer in answers {
+      if case .refused(ObjectRefusal.isHeld, let row) = answer {
+        held = try row.withUnsafeBytes { try ObjectRow($0) }
+      } else if case .accepted = answer {
+        continue
+      } else {
+        throw TableError.contended(table: objects.schema.name)
+      }
     }
-    guard isHeld else { return .undone }
-    // Reading at a quorum writes the row to a quorum; the finished state lifts the refusals.
+    guard let held else { return .undone }
     let sortKey: ObjectSortKey =
       if let part {
         .part(key, part.multipart, number: part.number)
       } else {
         .version(key, .null)
       }
-    _ = try await objects.entry(RowKey(partitionKey: partitionKey, sortKey: sortKey.bytes))
+    // Where something newer is held this is stale, and the newer row is what will stay everywhere.
+    _ = try await objects.merge(
+      RowKey(partitionKey: partitionKey, sortKey: sortKey.bytes), held)
+    // The finished state lifts the refusals.
     try await merge(objects, partitionKey: partitionKey) { now in
       let row = UploadRow(
         timestamp: now, state: .finished, purpose: purpose, begun: begun, part: part)

@@ -74,6 +74,14 @@ extension ModelError {
     }
   }
 
+  /// Whether replicas refused a write, rather than failing to answer.
+  var isRefusal: Bool {
+    switch self {
+    case .noSuchBucket, .bucketBusy, .clockTooFar, .writeRefused, .noSuchUpload: true
+    default: false
+    }
+  }
+
   /// What an error of the layers below means to a caller.
   static func translated(_ error: any Error) -> any Error {
     switch error {

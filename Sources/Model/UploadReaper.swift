@@ -40,10 +40,11 @@ package final class UploadReaper: Sendable {
   package func reap() async throws -> Int {
     var count = 0
     for key in try deadUploads() {
+      // The row as it is here: where another replica has finished the upload alone, the undoing finds it.
       try Task.checkCancellation()
       guard case .upload(let sortKey, let upload) = ObjectSortKey(key.sortKey),
         let bucket = ObjectPartition.bucket(of: key.partitionKey),
-        case .upload(let row) = try await parts.objects.entry(key), row.state == .open
+        case .upload(let row) = try parts.objects.local.entry(key), row.state == .open
       else { continue }
       do {
         try await parts.undo(

@@ -53,18 +53,22 @@ struct UploadRow: Equatable, Sendable {
 
   /// What a replica that was told of both rows holds: the row of the greater state, with the later time.
   static func merged(_ a: UploadRow, _ b: UploadRow) -> UploadRow {
-    var (winner, loser) = a.state.rawValue >= b.state.rawValue ? (a, b) : (b, a)
-    if a.state == b.state, b.sortsAbove(a) { (winner, loser) = (b, a) }
-    winner.timestamp = max(winner.timestamp, loser.timestamp)
+    var winner = b.beats(a) ? b : a
+    winner.timestamp = max(a.timestamp, b.timestamp)
     return winner
   }
 
-  /// An order of rows of one state, so that all replicas choose the same one.
+  /// Whether this row stays when `other` was written too.
   ///
-  /// Only their times differ unless a node is faulty.
-  private func sortsAbove(_ other: UploadRow) -> Bool {
-    if timestamp != other.timestamp { return timestamp > other.timestamp }
-    return self != other && other.encoded.lexicographicallyPrecedes(encoded)
+  /// Within one state only the times differ, unless a node is faulty; what is chosen then must not depend
+  /// on the times, which the merge mixes.
+  private func beats(_ other: UploadRow) -> Bool {
+    if state != other.state { return state.rawValue > other.state.rawValue }
+    var left = other
+    var right = self
+    left.timestamp = .zero
+    right.timestamp = .zero
+    return left != right && left.encoded.lexicographicallyPrecedes(right.encoded)
   }
 
   /// The row of the ended upload.

@@ -1,0 +1,137 @@
+import Base
+import SimulatedWorld
+import Synchronization
+import Tables
+import Testing
+
+@testable import Model
+
+/// The store over three replicas of which one fails.
+@Suite struct ClusterFaultTests {
+  /// Creates a bucket that every replica knows.
+  private static func bucket(_ cluster: SimulatedCluster) async throws -> Bucket {
+    let bucket = try await cluster.nodes[0].store.buckets.create("bucket")
+    try await cluster.runtime.sleep(for: .seconds(1))
+    return bucket
+  }
+
+  @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
+  func everyNodeReadsWhatAnyNodeWrote(seed: UInt64) throws {
+    // Clocks that are minutes apart: the later write wins all the same.
+    let cluster = try SimulatedCluster(seed: seed, skews: [0, -200_000, 300_000])
+    try cluster.runtime.run {
+      let bucket = try await Self.bucket(cluster)
+      let random = Seeded(seed: seed)
+      var reference: [String: [UInt8]] = [:]
+      for step in 0..<120 {
+        if step % 10 == 0 { cluster.cut(random.below(4) == 0 ? nil : random.below(3)) }
+        let node = cluster.nodes[random.below(3)]
+        let key = random.element(["a", "b", "c/d"])
+        switch random.below(4) {
+        case 0...1:
+          let bytes = noise(random.below(60), random.next())
+          try await node.put(bucket, key, bytes)
+          reference[key] = bytes
+        case 2:
+          _ = try await node.delete(bucket, key)
+          reference[key] = nil
+        default:
+          #expect(
+            try await node.get(bucket, key) == reference[key], "seed \(seed), step \(step)")
+          let page = try await node.store.objects.list(bucket: bucket, ListQuery())
+          #expect(
+            page.objects.map(\.key.string) == reference.keys.sorted(),
+            "seed \(seed), step \(step)")
+        }
+      }
+    }
+  }
+
+  @Test func aWriterWithAClockBehindIsToldAndWins() throws {
+    let cluster = try SimulatedCluster(seed: 3, skews: [0, 0, -500_000])
+    try cluster.runtime.run {
+      let bucket = try await Self.bucket(cluster)
+      try await cluster.nodes[0].put(bucket, "k", [1])
+      let late = try await cluster.nodes[2].put(bucket, "k", [2])
+      for node in cluster.nodes { #expect(try await node.get(bucket, "k") == [2]) }
+      // Last-Modified is the writer's wall time, not the order of writes.
+      #expect(late.lastModified < cluster.nodes[0].runtime.wallNow)
+      #expect(try await cluster.nodes[2].delete(bucket, "k") == .deleted)
+      for node in cluster.nodes { #expect(try await node.get(bucket, "k") == nil) }
+    }
+  }
+
+  @Test func aNodeWithAClockFarAheadIsRefused() throws {
+    let cluster = try SimulatedCluster(seed: 4, skews: [0, 0, 3_600_000])
+    try cluster.runtime.run {
+      let bucket = try await Self.bucket(cluster)
+      await #expect(throws: ModelError.clockTooFar) {
+        try await cluster.nodes[2].put(bucket, "k", [1])
+      }
+      // Its own replica took it, and a read may have spread it since: a later write goes above.
+      for _ in 0..<10 { _ = try await cluster.nodes[1].get(bucket, "k") }
+      try await cluster.nodes[0].put(bucket, "k", [2])
+      for node in cluster.nodes { #expect(try await node.get(bucket, "k") == [2]) }
+    }
+  }
+
+  @Test func withoutAQuorumNothingIsAcknowledged() throws {
+    let cluster = try SimulatedCluster(seed: 5)
+    try cluster.runtime.run {
+      let bucket = try await Self.bucket(cluster)
+      for link in cluster.links.dropFirst() { link.isCut.store(true, ordering: .relaxed) }
+      do {
+        try await cluster.nodes[0].put(bucket, "k", [1])
+        Issue.record("a write was acknowledged by one of three")
+      } catch ModelError.quorumUnavailable {
+      }
+    }
+  }
+
+  /// A replica that holds the row of an upload to be undone: the upload is finished instead.
+  @Test(arguments: [UInt64(1), 2, 3, 4])
+  func anUploadThatOneReplicaHoldsIsWrittenForward(seed: UInt64) throws {
+    let cluster = try SimulatedCluster(seed: seed)
+    try cluster.runtime.run {
+      let bucket = try await Self.bucket(cluster)
+      let node = cluster.nodes[0]
+      let key = try ObjectKey("k")
+      let writer = node.store.objects.writer(bucket: bucket, key: key)
+      let body = Body(noise(9000), pieceBytes: 4096)
+      try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+      // Only the own replica gets the entry.
+      for link in cluster.links.dropFirst() { link.isCut.store(true, ordering: .relaxed) }
+      await #expect(throws: ModelError.self) { _ = try await writer.commit(ObjectMetadata()) }
+      await writer.abandon()
+      cluster.cut(nil)
+      try await cluster.runtime.sleep(for: .seconds(90_000))
+      _ = try await cluster.nodes[1].store.reaper.reap()
+      for node in cluster.nodes {
+        try await node.settle()
+        let version = try await node.store.objects.head(bucket: bucket, key: key)
+        #expect(version?.sizeBytes == 9000, "seed \(seed)")
+      }
+      #expect(try await node.get(bucket, "k") == noise(9000), "seed \(seed)")
+    }
+  }
+
+  @Test func nothingIsReleasedWhileAReplicaIsAway() throws {
+    let cluster = try SimulatedCluster(seed: 6)
+    try cluster.runtime.run {
+      let bucket = try await Self.bucket(cluster)
+      let node = cluster.nodes[0]
+      let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k"))
+      let body = Body(noise(9000), pieceBytes: 4096)
+      try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+      cluster.cut(1)
+      await writer.abandon()
+      try await node.settle()
+      #expect(try node.liveReferences().count == 3)
+      cluster.cut(nil)
+      try await cluster.runtime.sleep(for: .seconds(90_000))
+      try await node.store.reaper.reap()
+      try await node.settle()
+      #expect(try node.liveReferences().isEmpty)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import Base
+import SimulatedWorld
+import Testing
+
+@testable import Model
+
+@Suite struct UploadReaperTests {
+  @Test func aWriteThatEndedWithItsProcessIsReapedAfterADay() throws {
+    let world = ModelWorld(seed: 1)
+    let bucketID = try world.run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k"))
+      let body = Body(noise(50_000), pieceBytes: 4096)
+      try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+      return bucket.id
+    }
+    try world.run { node in
+      #expect(try node.liveReferences().count > 8)
+      node.store.start()
+      try await node.runtime.sleep(for: .seconds(86_000))
+      #expect(try node.liveReferences().count > 8, "not before a day has passed")
+      try await node.runtime.sleep(for: .seconds(6_000))
+      await node.store.stop()
+      #expect(try node.liveReferences().isEmpty)
+      #expect(try node.keys(of: "model_renewed").isEmpty)
+      let bucket = try #require(await node.store.buckets.get(bucketID))
+      #expect(try await node.get(bucket, "k") == nil)
+    }
+  }
+
+  @Test func aSlowWriteIsRenewedWhileBytesFlow() throws {
+    try ModelWorld(seed: 2).run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k"))
+      let bytes = noise(60 * 4096)
+      let body = Body(bytes, pieceBytes: 4096)
+      node.store.start()
+      // Two and a half days.
+      try await writer.append(
+        from: { buffer in
+          try await node.runtime.sleep(for: .seconds(3600))
+          return body.read(into: buffer)
+        }, observe: { _ in })
+      _ = try await writer.commit(ObjectMetadata())
+      await node.store.stop()
+      #expect(try await node.get(bucket, "k") == bytes)
+    }
+  }
+
+  @Test func aMultipartUploadStays() throws {
+    try ModelWorld(seed: 3).run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let key = try ObjectKey("k")
+      let id = try await node.store.uploads.create(
+        bucket: bucket, key: key, metadata: ObjectMetadata())
+      let part = try await node.putPart(bucket, "k", id, 1, noise(9000))
+      node.store.start()
+      try await node.runtime.sleep(for: .seconds(10 * 86_400))
+      _ = try await node.store.uploads.complete(
+        bucket: bucket, key: key, id: id,
+        parts: [CompletedPart(number: 1, etag: part.etag)])
+      try await node.runtime.sleep(for: .seconds(10 * 86_400))
+      await node.store.stop()
+      #expect(try await node.get(bucket, "k") == noise(9000))
+    }
+  }
+
+  /// The reaper was too early, or the writer's clock stood still: the write is refused, not half done.
+  @Test func aReapedWriteCannotBeCommitted() throws {
+    try ModelWorld(seed: 4).run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k"))
+      let body = Body(noise(9000), pieceBytes: 4096)
+      try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+      try await node.runtime.sleep(for: .seconds(90_000))
+      #expect(try await node.store.reaper.reap() == 1)
+      await #expect(throws: ModelError.writeRefused) {
+        _ = try await writer.commit(ObjectMetadata())
+      }
+      try await node.settle()
+      #expect(try node.liveReferences().isEmpty)
+      #expect(try await node.get(bucket, "k") == nil)
+    }
+  }
+}
