@@ -80,7 +80,7 @@ let package = Package(
     // Storage.
     layer("LocalDB", ["Base", "CSQLite"]),
     layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
-    layer("Blocks", ["Base", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
+    layer("Blocks", ["Base", "CShims", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
     layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),
 
     // Interfaces.
@@ -116,7 +116,12 @@ let package = Package(
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
     tests("ReactorTests", ["Base", "CLinux", "COpenSSL", "Reactor", "SimulatedWorld"]),
-    tests("S3APITests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model", "S3API"]),
+    tests(
+      "S3APITests",
+      [
+        "APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "LocalDB", "Model", "Reactor",
+        "S3API", "SimulatedWorld", "Tables",
+      ]),
     tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
   ],
   swiftLanguageModes: [.v6]

@@ -17,15 +17,22 @@ stdenv.mkDerivation {
   pname = "grange";
   version = "0.1.0";
 
-  src = lib.fileset.toSource {
-    root = ../.;
-    # The manifest names the test targets, so their folders must exist.
-    fileset = lib.fileset.unions [
-      ../Package.swift
-      ../Sources
-      ../Tests
-      ../LICENSE
-    ];
+  # What the build reads, and no more: a change of a document builds nothing again.
+  src = lib.cleanSourceWith {
+    name = "grange-source";
+    src = ../.;
+    filter =
+      path: _:
+      let
+        relative = lib.removePrefix (toString ../. + "/") path;
+      in
+      lib.any (top: relative == top || lib.hasPrefix (top + "/") relative) [
+        "LICENSE"
+        "Package.swift"
+        "Sources"
+        # The manifest names the test targets, so their folders must exist.
+        "Tests"
+      ];
   };
 
   strictDeps = true;

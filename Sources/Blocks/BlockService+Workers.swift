@@ -20,18 +20,23 @@ extension BlockService {
   ///
   /// No `put` may be under way or come later.
   package nonisolated(nonsending) func stop() async {
-    let tasks = workers.withLock { tasks in
-      defer { tasks = [] }
-      return tasks
-    }
-    for task in tasks { task.cancel() }
-    for task in tasks { await task.value }
+    await abandon()
     guard hasSwept.withLock({ $0 }) else { return }
     do {
       try await state.markClean(store.directories)
     } catch {
       logger.warning("The clean stop could not be noted.", [("error", "\(error)")])
     }
+  }
+
+  /// Stops the background work as a crash would: the next start looks for files without references.
+  package nonisolated(nonsending) func abandon() async {
+    let tasks = workers.withLock { tasks in
+      defer { tasks = [] }
+      return tasks
+    }
+    for task in tasks { task.cancel() }
+    for task in tasks { await task.value }
   }
 
   private nonisolated(nonsending) func keepDeleting() async {

@@ -182,7 +182,8 @@ package final class BlockService: Sendable {
       try await syncs.sync(place.leafPath)
     } catch {
       // The next one who finds this file must not take it for durable.
-      _ = try? store.remove(hash)
+      let isGone = try? await runtime.blocking { try !store.remove(hash).isEmpty }
+      if isGone != true { hasSwept.withLock { $0 = false } }
       throw error
     }
     return written.state
@@ -214,6 +215,7 @@ package final class BlockService: Sendable {
     do {
       try await database.write { try counts.adopt(hash, in: $0) }
     } catch {
+      hasSwept.withLock { $0 = false }
       logger.warning(
         "A block file has no reference; the next sweep will remove it.",
         [("block", hash.hex), ("error", "\(error)")])

@@ -52,7 +52,7 @@ package final class BlockStore: Sendable {
       try BlockFile.withParts(plain, hash: hash, compressor: compressor, scratch: scratch) {
         parts in
         let byteCount = parts.reduce(0) { $0 + $1.count }
-        for directory in try directories.forWriting(byteCount) {
+        for directory in try directories.forWriting(byteCount, logger) {
           do {
             return try write(parts, byteCount, hash, directory)
           } catch let error as FileError where error.isFull || error.isMissing {
@@ -60,7 +60,7 @@ package final class BlockStore: Sendable {
             if error.isMissing { _ = directories.checkMarkers(logger) }
           }
         }
-        throw directories.noRoom
+        throw directories.noRoom(logger)
       }
     }
   }

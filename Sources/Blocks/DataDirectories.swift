@@ -133,14 +133,16 @@ package struct DataDirectories: Sendable {
   /// The directories to try for a new block, those with most room first.
   ///
   /// - Throws: `BlockError.storageFull` or `.directoryLost` when none takes `byteCount` more.
-  func forWriting(_ byteCount: Int) throws -> [DataDirectory] {
+  func forWriting(_ byteCount: Int, _ logger: Logger) throws -> [DataDirectory] {
     let rooms = all.map { ($0.roomBytes(reserve), $0) }.filter { $0.0 >= byteCount }
-    if rooms.isEmpty { throw noRoom }
+    if rooms.isEmpty { throw noRoom(logger) }
     return rooms.sorted { $0.0 > $1.0 }.map(\.1)
   }
 
   /// Why no directory takes a block.
-  var noRoom: BlockError {
+  func noRoom(_ logger: Logger) -> BlockError {
+    // A disk that does not answer has no room either, and needs another remedy.
+    _ = checkMarkers(logger)
     let writable = all.filter { !$0.options.isReadOnly }
     if let lost = writable.first(where: \.isLost), writable.allSatisfy(\.isLost) {
       return .directoryLost(lost.path)

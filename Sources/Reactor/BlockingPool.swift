@@ -23,6 +23,8 @@ package final class BlockingPool: Sendable {
   /// A pool that starts up to `threadsMax` threads.
   package init(threadsMax: Int) { queue = WorkQueue(threadsMax: threadsMax) }
 
+  deinit { queue.stop() }
+
   /// How many calls wait for a thread.
   package var waitingCount: Int { queue.waitingCount }
 

@@ -199,7 +199,7 @@ final class Channel: @unchecked Sendable {
     guard descriptor >= 0 else { return }
     if let timer { loop.cancel(timer) }
     timer = nil
-    if let token { loop.unregister(token) }
+    if let token { loop.unregister(token, descriptor: descriptor) }
     token = nil
     Glibc.close(descriptor)
     descriptor = -1

@@ -264,8 +264,13 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   /// Forgets the channel; events of its that are still to come find nothing.
   ///
-  /// Closing the descriptor, which must follow, ends the registration.
-  func unregister(_ token: ChannelToken) { channels.remove(token) }
+  /// Must precede closing `descriptor`.
+  ///
+  /// Closing alone would not do: the registration stays while any duplicate of the descriptor is open.
+  func unregister(_ token: ChannelToken, descriptor: Int32) {
+    channels.remove(token)
+    epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
+  }
 
   /// How many descriptors the loop watches.
   var channelCount: Int { channels.count }

@@ -69,7 +69,7 @@ package final class Listener: Sendable {
     on group: EventLoopGroup, limit: Int, logger: Logger = .disabled,
     handler: @escaping @Sendable (SocketStream) async -> Void
   ) async {
-    guard let channel = begin() else { return }
+    guard let channel = begin(logger) else { return }
     defer { close() }
     let accepting = Accepting(
       channel: channel, limit: max(1, limit), logger: logger, address: localAddress)
@@ -87,19 +87,21 @@ package final class Listener: Sendable {
     }
   }
 
-  private func begin() -> Channel? {
+  private func begin(_ logger: Logger) -> Channel? {
     guard let loop = EventLoop.current else {
       preconditionFailure("serve outside of an event loop")
     }
     return state.withLock { state in
-      guard case .idle(let descriptor) = state,
-        let channel = try? Channel(adopting: descriptor, on: loop)
-      else {
+      guard case .idle(let descriptor) = state else { return nil }
+      do {
+        let channel = try Channel(adopting: descriptor, on: loop)
+        state = .serving(channel)
+        return channel
+      } catch {
+        logger.error("does not accept connections on \(localAddress): \(error)")
         state = .closed
         return nil
       }
-      state = .serving(channel)
-      return channel
     }
   }
 
@@ -165,29 +167,30 @@ package final class Listener: Sendable {
       switch reason {
       case EAGAIN:
         try await channel.wait(for: .reading, deadline: .distantFuture)
-      case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+      case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP, EFAULT:
+        logger.error("no longer accepts connections on \(address): \(Self.text(of: reason))")
+        return false
+      case EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
+        ENETUNREACH, EPERM:
+        // A connection that failed while it waited, and is gone (accept(2), "Error handling").
+        await channel.loop.takeTurn()
+      default:
+        // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever else does not take the connection off the queue.
         warn(reason)
         do {
           try await channel.wait(for: .writing, deadline: SystemClock.now + Listener.pause)
-        } catch StreamError.timedOut {
-          return true
-        }
-      case EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP, EFAULT:
-        logger.error(
-          "no longer accepts connections on \(address): \(String(cString: strerror(reason)))")
-        return false
-      default:
-        // The connection that failed is gone from the queue (accept(2), "Error handling"); on to the next.
-        await channel.loop.takeTurn()
+        } catch StreamError.timedOut {}
       }
       return true
     }
+
+    private static func text(of reason: Int32) -> String { String(cString: strerror(reason)) }
 
     private func warn(_ reason: Int32) {
       guard !hasWarned else { return }
       hasWarned = true
       logger.warning(
-        "cannot accept more connections on \(address): \(String(cString: strerror(reason))); "
+        "cannot accept more connections on \(address): \(Self.text(of: reason)); "
           + "raise the limit of open files (`ulimit -n`, or LimitNOFILE of the service)")
     }
 

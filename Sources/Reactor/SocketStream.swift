@@ -11,7 +11,6 @@ private import Glibc
 /// Dropping the last reference closes it too.
 package final class SocketStream: ByteStream {
   let channel: Channel
-  package let peerDescription: String
   /// The other side's address; a Unix path, often empty, for a Unix socket.
   package let peerAddress: SocketAddress
 
@@ -20,7 +19,6 @@ package final class SocketStream: ByteStream {
   /// Must be called on the loop's thread.
   init(adopting descriptor: Int32, on loop: EventLoop, peer: SocketAddress? = nil) throws {
     peerAddress = peer ?? SocketAddress(peerOf: descriptor) ?? .unix(path: "")
-    peerDescription = peerAddress.peerDescription
     channel = try Channel(adopting: descriptor, on: loop)
     if !peerAddress.isUnix { Self.setOptions(descriptor) }
   }
@@ -29,7 +27,6 @@ package final class SocketStream: ByteStream {
   init(channel: Channel, peer: SocketAddress) {
     self.channel = channel
     peerAddress = peer
-    peerDescription = peer.peerDescription
     if !peer.isUnix { Self.setOptions(channel.descriptor) }
   }
 
@@ -76,6 +73,8 @@ package final class SocketStream: ByteStream {
   }
 
   // MARK: ByteStream
+
+  package var peerDescription: String { peerAddress.peerDescription }
 
   package nonisolated(nonsending) func read(
     into buffer: UnsafeMutableRawBufferPointer, deadline: MonotonicInstant

@@ -19,7 +19,7 @@ package final class TLSStream: ByteStream {
   package static nonisolated(nonsending) func accept(
     _ stream: any ByteStream, context: TLSContext, deadline: MonotonicInstant
   ) async throws -> TLSStream {
-    try await shakeHands(stream, try context.makeServerEngine(), deadline: deadline)
+    try await shakeHands(stream, deadline: deadline) { try context.makeServerEngine() }
   }
 
   /// The client's side of a new connection to the server that `serverName`, a host name or an address, stands for.
@@ -29,21 +29,22 @@ package final class TLSStream: ByteStream {
   package static nonisolated(nonsending) func connect(
     _ stream: any ByteStream, context: TLSContext, serverName: String, deadline: MonotonicInstant
   ) async throws -> TLSStream {
-    try await shakeHands(
-      stream, try context.makeClientEngine(serverName: serverName), deadline: deadline)
+    try await shakeHands(stream, deadline: deadline) {
+      try context.makeClientEngine(serverName: serverName)
+    }
   }
 
   private static nonisolated(nonsending) func shakeHands(
-    _ stream: any ByteStream, _ engine: TLSEngine, deadline: MonotonicInstant
+    _ stream: any ByteStream, deadline: MonotonicInstant, makeEngine: () throws -> TLSEngine
   ) async throws -> TLSStream {
-    let secured = TLSStream(stream, engine)
     do {
+      let secured = TLSStream(stream, try makeEngine())
       try await secured.handshake(deadline: deadline)
+      return secured
     } catch {
       stream.close()
       throw error
     }
-    return secured
   }
 
   private init(_ stream: any ByteStream, _ engine: TLSEngine) {

@@ -152,6 +152,14 @@ final class MemoryFiles: FileSystem {
   /// Every call from the `count`th from now fails, as if the power were gone.
   func cutPower(after count: Int) { state.withLock { $0.cutAt = $0.calls + count } }
 
+  /// Whether the power is gone.
+  var isWithoutPower: Bool {
+    state.withLock { state in state.cutAt.map { state.calls >= $0 } ?? false }
+  }
+
+  /// Lets calls succeed again, with all that is visible: the process was killed, not the machine.
+  func givePowerBack() { state.withLock { $0.cutAt = nil } }
+
   /// Gives the power back, with what is left.
   func restorePower(_ random: SeededRandom) {
     state.withLock { state in

@@ -9,6 +9,8 @@ struct SignalSourceTests {
   func arrive() async {
     await #expect(processExitsWith: .success) {
       try await onLoops(2) { group in
+        // A source that is closed makes room for another.
+        try SignalSource(on: group.loops[0]).close()
         let signals = try SignalSource(on: group.loops[0])
         for signal in Signal.allCases {
           kill(getpid(), signal.rawValue)

@@ -67,6 +67,11 @@ final class DistantReplica: TableReplica {
       throw NotReached()
     }
     try await runtime.sleep(for: runtime.worldRandom.duration(in: delay))
+    // Now and then a packet is lost and sent again: only then does a write stay half done long enough for
+    // others to look at it.
+    guard delay.upperBound > .zero, runtime.worldRandom.below(10) == 0 else { return }
+    try await runtime.sleep(
+      for: runtime.worldRandom.duration(in: .milliseconds(200) ... .milliseconds(2000)))
   }
 }
 

@@ -105,7 +105,7 @@ import Testing
       let partition = Partition.of(partitionKey)
       cluster.nodes[1].replica.setLearning([partition])
       #expect(try await cluster.nodes[0].table.merge(key("a"), row(5, "x")).isAccepted)
-      try await runtime.sleep(for: .seconds(1))
+      try await runtime.sleep(for: .seconds(9))
       #expect(try cluster.nodes[1].local.entry(key("a"))?.value == "x")
       cluster.nodes[2].link.isCut.store(true, ordering: .relaxed)
       await #expect(throws: TableError.self) {
@@ -196,7 +196,7 @@ import Testing
       let asked = cluster.nodes.map { $0.link.requestCount.load(ordering: .relaxed) }
       #expect(asked.reduce(0, +) >= 2)
       #expect(try cluster.nodes[0].local.entry(key("a"))?.value == "x")
-      try await runtime.sleep(for: .seconds(1))
+      try await runtime.sleep(for: .seconds(20))
       let before = cluster.nodes.map { $0.link.requestCount.load(ordering: .relaxed) }
       #expect(try await table.get(key("a"))?.value == "x")
       #expect(cluster.nodes.map { $0.link.requestCount.load(ordering: .relaxed) } == before)

@@ -1,0 +1,143 @@
+import APICommon
+import Base
+import Codecs
+import Crypto
+import HTTP
+import Model
+import SimulatedWorld
+import Testing
+
+@Suite struct S3AuthenticationTests {
+  @Test func strangersAreRefused() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let anonymous = try await node.send("GET", "/bucket", signing: nil)
+      #expect(anonymous.status == 403)
+      #expect(anonymous.code == "AccessDenied")
+      var signing = SimulatedS3.Signing()
+      signing.accessKeyID = "GKunknown0000000000000000"
+      #expect(try await node.send("GET", "/bucket", signing: signing).code == "InvalidAccessKeyId")
+      signing = SimulatedS3.Signing()
+      signing.secret = "wrong"
+      #expect(
+        try await node.send("GET", "/bucket", signing: signing).code == "SignatureDoesNotMatch")
+      signing = SimulatedS3.Signing()
+      signing.region = "us-east-1"
+      let answer = try await node.send("GET", "/bucket", signing: signing)
+      #expect(answer.status == 400)
+      #expect(answer.code == "AuthorizationHeaderMalformed")
+      #expect(try answer.xml().text(of: "Region") == "grange")
+      #expect(answer.headers["x-amz-bucket-region"] == "grange")
+    }
+  }
+
+  @Test func aKeyDoesWhatItHasTheRightTo() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      try await node.expect(200, "PUT", "/bucket/k", body: [1])
+      let other = try await node.store.accessKeys.create(name: "other")
+      var signing = SimulatedS3.Signing()
+      signing.accessKeyID = other.id
+      signing.secret = other.secret
+      let signedByOther = signing
+      let bucket = try #require(try await node.store.buckets.resolve("bucket", for: nil))
+      let requests = [
+        ("GET", "/bucket/k"), ("HEAD", "/bucket"), ("PUT", "/bucket/k"), ("PUT", "/another"),
+        ("DELETE", "/bucket/k"), ("DELETE", "/bucket"),
+      ]
+      let rights: [(Permissions, [Int])] = [
+        ([], [403, 403, 403, 403, 403, 403]), (.read, [200, 200, 403, 403, 403, 403]),
+        (.write, [200, 200, 200, 403, 204, 403]), (.owner, [404, 200, 200, 403, 204, 204]),
+      ]
+      for (right, statuses) in rights {
+        if !right.isEmpty {
+          _ = try await node.store.buckets.allow(right, to: other.id, in: bucket.id)
+        }
+        for ((method, target), status) in zip(requests, statuses) {
+          let answer = try await node.send(method, target, signing: signedByOther)
+          #expect(answer.status == status, "\(method) \(target) with \(right.rawValue)")
+        }
+      }
+    }
+  }
+
+  @Test func theHashOfTheBodyIsCompared() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      var signing = SimulatedS3.Signing()
+      signing.payload = Hex.encode(Digests.sha256([1]))
+      let bad = try await node.send("PUT", "/bucket/k", body: [2], signing: signing)
+      #expect(bad.code == "XAmzContentSHA256Mismatch")
+      try await node.expect(404, "GET", "/bucket/k")
+      #expect(try await node.send("PUT", "/bucket/k", body: [1], signing: signing).status == 200)
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func chunksAreCompared(isForged: Bool) throws {
+    let bytes = (0..<200_000).map { UInt8(truncatingIfNeeded: $0) }
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      var signing = SimulatedS3.Signing()
+      signing.payload = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+      let answer = try await node.send(
+        "PUT", "/bucket/k",
+        headers: [
+          "x-amz-decoded-content-length": String(bytes.count),
+          "x-amz-trailer": "x-amz-checksum-crc64nvme", "Content-Encoding": "aws-chunked",
+        ], signing: signing
+      ) { Self.chunked(bytes, $0, isForged: isForged) }
+      if isForged {
+        #expect(answer.code == "SignatureDoesNotMatch")
+        try await node.expect(404, "GET", "/bucket/k")
+      } else {
+        #expect(answer.status == 200, "\(answer.text)")
+        #expect(answer.headers["x-amz-checksum-crc64nvme"] != nil)
+        let get = try await node.expect(200, "GET", "/bucket/k")
+        #expect(get.body == bytes)
+        #expect(!get.headers.contains("content-encoding"))
+      }
+    }
+  }
+
+  /// The aws-chunked form of `bytes`, with a CRC-64 as trailer.
+  private static func chunked(
+    _ bytes: [UInt8], _ context: ChunkSigningContext, isForged: Bool
+  ) -> [UInt8] {
+    var coded: [UInt8] = []
+    var previous = context.seedSignature
+    for start in stride(from: 0, to: bytes.count + 65_536, by: 65_536) {
+      let chunk = Array(bytes[min(start, bytes.count)..<min(start + 65_536, bytes.count)])
+      previous = context.chunkSignature(previous: previous, sha256: Digests.sha256(chunk))
+      coded += Array("\(String(chunk.count, radix: 16));chunk-signature=\(previous)\r\n".utf8)
+      coded += chunk
+      if chunk.isEmpty { break }
+      coded += Array("\r\n".utf8)
+    }
+    if isForged { coded[100_000] ^= 1 }
+    let sum = withUnsafeBytes(of: CRC64NVME.checksum(bytes).bigEndian) { Base64.encode(Array($0)) }
+    let trailer = "x-amz-checksum-crc64nvme:\(sum)"
+    let signature = context.trailerSignature(
+      previous: previous, trailers: Array("\(trailer)\n".utf8))
+    return coded + Array("\(trailer)\r\nx-amz-trailer-signature:\(signature)\r\n\r\n".utf8)
+  }
+
+  @Test func presignedURLsWork() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let signer = RequestSigner(
+        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
+        region: SimulatedS3.region)
+      let url = { (method: String) in
+        signer.presign(
+          method: method, target: RequestTarget(path: Array("/bucket/a b".utf8)),
+          headers: ["Host": "s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      }
+      #expect(try await node.send("PUT", url("PUT"), body: [1, 2], signing: nil).status == 200)
+      let get = url("GET")
+      #expect(try await node.send("GET", get, signing: nil).body == [1, 2])
+      try await node.runtime.sleep(for: .seconds(61))
+      #expect(try await node.send("GET", get, signing: nil).code == "AccessDenied")
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import Codecs
+import HTTP
+import Testing
+
+@Suite struct S3BucketTests {
+  @Test func bucketsAreCreatedListedAndDeleted() throws {
+    try SimulatedS3.run { node in
+      let created = try await node.expect(200, "PUT", "/bucket-1")
+      #expect(created.headers["location"] == "/bucket-1")
+      #expect(try await node.expect(409, "PUT", "/bucket-1").code == "BucketAlreadyOwnedByYou")
+      #expect(try await node.expect(400, "PUT", "/NO").code == "InvalidBucketName")
+      try await node.expect(200, "PUT", "/bucket-2")
+      let list = try await node.expect(200, "GET", "/").xml()
+      let names = list.child("Buckets")?.children(named: "Bucket").map { $0.text(of: "Name") }
+      #expect(names == ["bucket-1", "bucket-2"])
+      try await node.expect(200, "HEAD", "/bucket-1")
+      try await node.expect(200, "PUT", "/bucket-1/k", body: [1])
+      #expect(try await node.expect(409, "DELETE", "/bucket-1").code == "BucketNotEmpty")
+      try await node.expect(204, "DELETE", "/bucket-1/k")
+      try await node.expect(204, "DELETE", "/bucket-1")
+      #expect(try await node.expect(404, "GET", "/bucket-1").code == "NoSuchBucket")
+      try await node.expect(404, "HEAD", "/bucket-1")
+    }
+  }
+
+  @Test func theLocationIsTheRegion() throws {
+    try SimulatedS3.run { node in
+      let configuration = { (region: String) in
+        Array(
+          ("<CreateBucketConfiguration><LocationConstraint>\(region)</LocationConstraint>"
+            + "</CreateBucketConfiguration>").utf8)
+      }
+      try await node.expect(200, "PUT", "/bucket", body: configuration("grange"))
+      let elsewhere = try await node.expect(400, "PUT", "/other", body: configuration("mars"))
+      #expect(elsewhere.code == "InvalidLocationConstraint")
+      let broken = try await node.expect(400, "PUT", "/other", body: Array("<x".utf8))
+      #expect(broken.code == "MalformedXML")
+      let location = try await node.expect(200, "GET", "/bucket?location").xml()
+      #expect(location.name == "LocationConstraint")
+      #expect(location.text == "grange")
+    }
+  }
+
+  @Test func virtualHostsAreBuckets() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let put = try await node.send("PUT", "/k", body: [7], host: "bucket.s3.test:3900")
+      #expect(put.status == 200)
+      #expect(try await node.expect(200, "GET", "/bucket/k").body == [7])
+      let list = try await node.send("GET", "/?list-type=2", host: "bucket.s3.test")
+      #expect(try list.xml().text(of: "KeyCount") == "1")
+    }
+  }
+
+  @Test func whatIsNotThereYetIs501() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      for (method, target) in [
+        ("GET", "/bucket?acl"), ("PUT", "/bucket?policy"), ("DELETE", "/bucket?lifecycle"),
+        ("GET", "/bucket?versions"), ("PUT", "/bucket/k?tagging"), ("POST", "/bucket/k"),
+      ] {
+        #expect(try await node.expect(501, method, target).code == "NotImplemented")
+      }
+      try await node.expect(200, "HEAD", "/bucket")
+    }
+  }
+}

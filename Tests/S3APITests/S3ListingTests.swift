@@ -1,0 +1,108 @@
+import Codecs
+import HTTP
+import Testing
+
+@Suite struct S3ListingTests {
+  /// In the order of their bytes.
+  private static let keys = [
+    "a", "b/1", "b/2", "b/c/3", "b/c/4", "c d", "d\u{1}e", "z/", "é/x",
+  ]
+  private static let rolledUp = ["a", "b/", "c d", "d\u{1}e", "z/", "é/"]
+
+  @Test(arguments: [1, 2, 3, 1000], ["", "/"])
+  func pagesTogetherAreTheListing(limit: Int, delimiter: String) throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      for version in [1, 2] {
+        var found: [String] = []
+        var position: String?
+        repeat {
+          let query = Self.query(version, limit: limit, delimiter: delimiter, position)
+          let page = try await node.expect(200, "GET", "/bucket?" + query).xml()
+          let names = try Self.names(page)
+          #expect(names.count <= limit)
+          found += names
+          position =
+            version == 1
+            ? try page.text(of: "NextMarker").map(Self.decode)
+            : page.text(of: "NextContinuationToken")
+          #expect((page.text(of: "IsTruncated") == "true") == (position != nil))
+        } while position != nil && found.count < 100
+        #expect(found == (delimiter.isEmpty ? Self.keys : Self.rolledUp))
+      }
+    }
+  }
+
+  private static func query(
+    _ version: Int, limit: Int, delimiter: String, _ position: String?
+  ) -> String {
+    var fields = [
+      FormField("max-keys", String(limit)), FormField("delimiter", delimiter),
+      FormField("encoding-type", "url"),
+    ]
+    if version == 2 { fields.append(FormField("list-type", "2")) }
+    if let position {
+      fields.append(FormField(version == 1 ? "marker" : "continuation-token", position))
+    }
+    return FormCoding.serialize(fields)
+  }
+
+  @Test(arguments: [
+    ("prefix=b/&delimiter=/&list-type=2", ["b/1", "b/2", "b/c/"]),
+    ("list-type=2&start-after=b/c/4&prefix=", ["c d", "d\u{1}e", "z/", "é/x"]),
+    ("list-type=2&start-after=b/1&delimiter=/", ["b/", "c d", "d\u{1}e", "z/", "é/"]),
+    ("marker=b/&delimiter=/", ["c d", "d\u{1}e", "z/", "é/"]),
+    ("list-type=2&max-keys=0", []), ("prefix=none", []),
+  ])
+  func prefixAndStartAreHonoured(query: String, expected: [String]) throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      let page = try await node.expect(200, "GET", "/bucket?encoding-type=url&" + query).xml()
+      #expect(try Self.names(page) == expected)
+    }
+  }
+
+  @Test func anObjectIsDescribed() throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      let page = try await node.expect(200, "GET", "/bucket?list-type=2&prefix=c&fetch-owner=true")
+      let object = try #require(try page.xml().child("Contents"))
+      #expect(object.text(of: "Key") == "c d")
+      #expect(object.text(of: "Size") == "1")
+      #expect(object.text(of: "ETag") == "\"55a54008ad1ba589aa210d2629c1df41\"")
+      #expect(object.text(of: "LastModified")?.hasSuffix("Z") == true)
+      #expect(object.child("Owner")?.text(of: "ID") == SimulatedS3.accessKeyID)
+    }
+  }
+
+  @Test func badArgumentsAreRefused() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      for query in [
+        "max-keys=x", "max-keys=-1", "encoding-type=x", "list-type=2&continuation-token=x",
+        "prefix=%FF",
+      ] {
+        let answer = try await node.expect(400, "GET", "/bucket?" + query)
+        #expect(answer.code == "InvalidArgument")
+      }
+    }
+  }
+
+  private static func fill(_ node: SimulatedS3) async throws {
+    try await node.expect(200, "PUT", "/bucket")
+    for key in keys {
+      try await node.expect(200, "PUT", "/bucket/" + PercentCoding.encode(key), body: [1])
+    }
+  }
+
+  /// Keys and common prefixes, decoded, in the order of their bytes.
+  private static func names(_ page: XMLElement) throws -> [String] {
+    let keys = page.children(named: "Contents").compactMap { $0.text(of: "Key") }
+    let prefixes = page.children(named: "CommonPrefixes").compactMap { $0.text(of: "Prefix") }
+    return try (keys + prefixes).map(decode).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  private static func decode(_ text: String) throws -> String {
+    String(decoding: try #require(PercentCoding.decode(text.utf8)), as: UTF8.self)
+  }
+}

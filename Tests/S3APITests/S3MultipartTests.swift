@@ -1,0 +1,147 @@
+import APICommon
+import Base
+import Codecs
+import Crypto
+import HTTP
+import Model
+import Testing
+
+@Suite struct S3MultipartTests {
+  private static let first = (0..<(5 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) }
+  private static let second = Array("the end".utf8)
+
+  private static func begin(
+    _ node: SimulatedS3, _ headers: HTTPHeaders = HTTPHeaders()
+  ) async throws -> String {
+    try await node.expect(200, "PUT", "/bucket")
+    let answer = try await node.expect(200, "POST", "/bucket/k?uploads", headers: headers)
+    return "/bucket/k?uploadId=" + (try #require(try answer.xml().text(of: "UploadId")))
+  }
+
+  private static func put(
+    _ node: SimulatedS3, _ upload: String, _ number: Int, _ bytes: [UInt8]
+  ) async throws -> (Int, String) {
+    let part = try await node.expect(200, "PUT", upload + "&partNumber=\(number)", body: bytes)
+    return (number, try #require(part.headers["etag"]))
+  }
+
+  private static func completion(_ parts: [(Int, String)]) -> [UInt8] {
+    let listed = parts.map {
+      "<Part><PartNumber>\($0.0)</PartNumber><ETag>\($0.1)</ETag></Part>"
+    }
+    return Array("<CompleteMultipartUpload>\(listed.joined())</CompleteMultipartUpload>".utf8)
+  }
+
+  @Test func partsBecomeTheObject() throws {
+    try SimulatedS3.run { node in
+      let upload = try await Self.begin(node, ["x-amz-meta-a": "b", "Content-Type": "x/y"])
+      let two = try await Self.put(node, upload, 7, Self.second)
+      let one = try await Self.put(node, upload, 1, Self.first)
+      let parts = try await node.expect(200, "GET", upload).xml()
+      #expect(parts.children(named: "Part").map { $0.text(of: "PartNumber") } == ["1", "7"])
+      let uploads = try await node.expect(200, "GET", "/bucket?uploads").xml()
+      #expect(uploads.child("Upload")?.text(of: "Key") == "k")
+      #expect(try await node.expect(404, "GET", "/bucket/k").code == "NoSuchKey")
+
+      let done = try await node.expect(200, "POST", upload, body: Self.completion([one, two]))
+      let sums = Digests.md5(Self.first) + Digests.md5(Self.second)
+      let etag = "\"\(Hex.encode(Digests.md5(sums)))-2\""
+      #expect(try done.xml().text(of: "ETag") == etag)
+      let get = try await node.expect(200, "GET", "/bucket/k")
+      #expect(get.body == Self.first + Self.second)
+      #expect(get.headers["etag"] == etag)
+      #expect(get.headers["x-amz-meta-a"] == "b")
+      #expect(get.headers["content-type"] == "x/y")
+      let range = try await node.expect(
+        206, "GET", "/bucket/k", headers: ["Range": "bytes=5242878-5242883"])
+      #expect(range.body == Self.first.suffix(2) + Self.second.prefix(4))
+      #expect(try await node.expect(404, "GET", upload).code == "NoSuchUpload")
+    }
+  }
+
+  @Test func aPartIsReadByItsNumber() throws {
+    try SimulatedS3.run { node in
+      let upload = try await Self.begin(node)
+      let parts = [
+        try await Self.put(node, upload, 1, Self.first),
+        try await Self.put(node, upload, 2, Self.second),
+      ]
+      try await node.expect(200, "POST", upload, body: Self.completion(parts))
+      let part = try await node.expect(206, "GET", "/bucket/k?partNumber=2")
+      #expect(part.body == Self.second)
+      #expect(part.headers["x-amz-mp-parts-count"] == "2")
+      try await node.expect(416, "GET", "/bucket/k?partNumber=3")
+    }
+  }
+
+  @Test func badCompletionsAreRefused() throws {
+    try SimulatedS3.run { node in
+      let upload = try await Self.begin(node)
+      let one = try await Self.put(node, upload, 1, Self.second)
+      let two = try await Self.put(node, upload, 2, Self.second)
+      let completions: [([(Int, String)], String)] = [
+        ([one, two], "EntityTooSmall"), ([two, one], "InvalidPartOrder"),
+        ([(1, "\"abc\"")], "InvalidPart"), ([(3, one.1)], "InvalidPart"), ([], "MalformedXML"),
+      ]
+      for (parts, code) in completions {
+        let answer = try await node.expect(400, "POST", upload, body: Self.completion(parts))
+        #expect(answer.code == code)
+      }
+      for number in ["0", "10001", "x", ""] {
+        let answer = try await node.expect(400, "PUT", upload + "&partNumber=" + number, body: [1])
+        #expect(answer.code == "InvalidArgument")
+      }
+    }
+  }
+
+  @Test func anAbortedUploadIsGone() throws {
+    try SimulatedS3.run { node in
+      let upload = try await Self.begin(node)
+      _ = try await Self.put(node, upload, 1, Self.second)
+      try await node.expect(204, "DELETE", upload)
+      for (method, target) in [
+        ("DELETE", upload), ("PUT", upload + "&partNumber=1"), ("GET", upload),
+        ("PUT", "/bucket/k?uploadId=x&partNumber=1"),
+      ] {
+        #expect(try await node.expect(404, method, target).code == "NoSuchUpload")
+      }
+    }
+  }
+
+  @Test(arguments: ["COMPOSITE", "FULL_OBJECT"])
+  func checksumsOfPartsBecomeThatOfTheObject(type: String) throws {
+    try SimulatedS3.run { node in
+      let upload = try await Self.begin(
+        node, ["x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": type])
+      let parts = [
+        try await Self.put(node, upload, 1, Self.first),
+        try await Self.put(node, upload, 2, Self.second),
+      ]
+      let wrong = try await node.expect(
+        400, "PUT", upload + "&partNumber=3", headers: ["x-amz-checksum-crc32": "NhCmhg=="],
+        body: Array("hello".utf8))
+      #expect(wrong.code == "InvalidRequest")
+      let sum =
+        type == "COMPOSITE"
+        ? Self.crc32c(Self.crc32c(Self.first).value + Self.crc32c(Self.second).value).base64 + "-2"
+        : Self.crc32c(Self.first + Self.second).base64
+      let document = Self.completion(parts)
+      let other = try await node.expect(
+        400, "POST", upload, headers: ["x-amz-checksum-crc32c": "AAAAAA=="], body: document)
+      #expect(other.code == "BadDigest")
+      let done = try await node.expect(
+        200, "POST", upload, headers: ["x-amz-checksum-crc32c": sum], body: document)
+      #expect(try done.xml().text(of: "ChecksumCRC32C") == sum)
+      let head = try await node.expect(
+        200, "HEAD", "/bucket/k", headers: ["x-amz-checksum-mode": "ENABLED"])
+      #expect(head.headers["x-amz-checksum-crc32c"] == sum)
+      #expect(head.headers["x-amz-checksum-type"] == type)
+    }
+  }
+
+  private static func crc32c(_ bytes: [UInt8]) -> ObjectChecksum {
+    ObjectChecksum(
+      algorithm: .crc32c,
+      value: withUnsafeBytes(of: CRC32C.checksum(bytes).bigEndian) { Array($0) })
+  }
+}

@@ -1,0 +1,184 @@
+// A whole node behind its S3 interface, in the simulated world: HTTP server, handler, store, tables, blocks,
+// with files in a temporary folder; and a client that signs.
+
+import APICommon
+import Base
+import Blocks
+import Codecs
+import Crypto
+import Glibc
+import HTTP
+import LocalDB
+import Model
+import Reactor
+import S3API
+import SimulatedWorld
+import Tables
+import Testing
+
+/// A response, read to its end.
+struct S3Response: Sendable {
+  let status: Int
+  let headers: HTTPHeaders
+  let body: [UInt8]
+
+  var text: String { String(decoding: body, as: UTF8.self) }
+
+  /// The code of an error document.
+  var code: String? { try? xml().text(of: "Code") }
+
+  func xml() throws -> XMLElement { try XMLParser.parse(body) }
+}
+
+/// One node.
+final class SimulatedS3: Sendable {
+  static let accessKeyID = "GK0123456789abcdef01234567"
+  static let secret = String(repeating: "5ec7e7", count: 10)
+  static let region = "grange"
+
+  let runtime: SimulatedRuntime
+  let store: Store
+  private let client: HTTPClient
+  private let folder: TemporaryFolder
+
+  /// Starts a node, with one access key that may create buckets, and runs `body`.
+  static func run(
+    seed: UInt64 = .random(in: 0...UInt64.max),
+    _ body: @escaping @Sendable (SimulatedS3) async throws -> Void
+  ) throws {
+    let runtime = SimulatedRuntime(seed: seed)
+    do {
+      let node = try SimulatedS3(runtime)
+      try runtime.run {
+        _ = try await node.store.accessKeys.importKey(
+          id: accessKeyID, secret: secret, name: "tester")
+        _ = try await node.store.accessKeys.update(accessKeyID, mayCreateBuckets: true)
+        try await body(node)
+      }
+    } catch {
+      Issue.record(error, "seed \(seed)")
+    }
+  }
+
+  private init(_ runtime: SimulatedRuntime) throws {
+    self.runtime = runtime
+    let folder = TemporaryFolder()
+    self.folder = folder
+    let metrics = MetricsRegistry()
+    store = try Self.openStore(runtime, folder, metrics)
+    let handler = S3Handler(
+      options: .init(region: Self.region, rootDomain: ".s3.test"), store: store, runtime: runtime,
+      metrics: metrics, logger: .disabled)
+    var options = HTTPServer.Options()
+    options.requestIDHeader = S3Handler.requestIDHeader
+    let server = HTTPServer(
+      options: options, runtime: runtime, handler: handler, metrics: metrics, logger: .disabled)
+    var clientOptions = HTTPClient.Options()
+    clientOptions.lane = { 0 }
+    client = HTTPClient(options: clientOptions, runtime: runtime) { _, _ in
+      var options = SimulatedPipeOptions()
+      options.delay = .zero ... .milliseconds(1)
+      let pipe = SimulatedPipe(runtime, options: options)
+      runtime.spawn { await server.serve(pipe.second, isTLS: false) }
+      return pipe.first
+    }
+  }
+
+  private static func openStore(
+    _ runtime: SimulatedRuntime, _ folder: TemporaryFolder, _ metrics: MetricsRegistry
+  ) throws -> Store {
+    var database = LocalDatabase.Options(path: folder.path + "/meta")
+    database.writing = .inline
+    database.fsync = false
+    let clock = HybridClock(runtime: runtime)
+    let node = NodeID(random: runtime.random)
+    let replica = try LocalTableReplica(
+      node: node, database: LocalDatabase.open(database, random: runtime.random), clock: clock,
+      random: runtime.random)
+    var blocks = BlockService.Options(
+      node: node, directories: [DataDirectoryOptions(path: folder.path + "/data")])
+    blocks.fsync = false
+    return try Store(
+      replica: replica,
+      coordinator: TableCoordinator(
+        placement: SoleNodePlacement(replica), clock: clock, runtime: runtime),
+      blocks: BlockService(
+        blocks, replica: replica, runtime: runtime, metrics: metrics, logger: .disabled),
+      runtime: runtime, metrics: metrics, logger: .disabled)
+  }
+
+  /// Who signs a request, and how.
+  struct Signing: Sendable {
+    var accessKeyID = SimulatedS3.accessKeyID
+    var secret = SimulatedS3.secret
+    var region = SimulatedS3.region
+    var payload = PayloadIntegrity.unsignedText
+  }
+
+  /// Sends a request.
+  ///
+  /// - Parameters:
+  ///   - target: path and query, escaped.
+  ///   - signing: `nil` sends it as it is.
+  ///   - coding: makes the body that travels of the context of the signature.
+  func send(
+    _ method: String, _ target: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = [],
+    host: String = "s3.test", signing: Signing? = Signing(),
+    coding: (ChunkSigningContext) -> [UInt8]? = { _ in nil }
+  ) async throws -> S3Response {
+    var headers = headers
+    headers.append("Host", host)
+    var body = body
+    if let signing {
+      let signer = RequestSigner(
+        accessKeyID: signing.accessKeyID, secret: signing.secret, region: signing.region)
+      let context = signer.sign(
+        method: method,
+        target: try RequestTarget(HTTPRequestHead(method: method, target: target)),
+        headers: &headers, payloadHash: signing.payload, at: runtime.wallNow)
+      body = coding(context) ?? body
+    }
+    let response = try await client.request(
+      method, .tcp(host: "s3.test", port: 80), target, headers: headers, body: .bytes(body))
+    return S3Response(
+      status: response.status, headers: response.headers,
+      body: try await response.collect(maxBytes: 64 << 20))
+  }
+
+  /// Sends a request that must be answered with `status`.
+  @discardableResult
+  func expect(
+    _ status: Int, _ method: String, _ target: String, headers: HTTPHeaders = HTTPHeaders(),
+    body: [UInt8] = [], sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws -> S3Response {
+    let response = try await send(method, target, headers: headers, body: body)
+    #expect(
+      response.status == status, "\(method) \(target): \(response.text.prefix(500))",
+      sourceLocation: sourceLocation)
+    return response
+  }
+}
+
+/// A folder of one test, removed with what it holds when the value goes away.
+final class TemporaryFolder: Sendable {
+  let path = "/tmp/grange-test-" + Identifier16<Never>(random: SystemRandom.shared).hex
+
+  init() { mkdir(path, 0o700) }
+
+  deinit { Self.remove(path) }
+
+  private static func remove(_ path: String) {
+    guard let folder = opendir(path) else {
+      unlink(path)
+      return
+    }
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { remove(path + "/" + name) }
+    }
+    closedir(folder)
+    rmdir(path)
+  }
+}
