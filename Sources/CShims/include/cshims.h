@@ -50,4 +50,8 @@ void cshims_set_current_loop(void *loop);
 /// From now on each signal `number` writes one byte, its number, to `descriptor`, which must be non-blocking and
 /// stay open for the life of the process. 0, or -1 with errno.
 int cshims_forward_signal(int number, int descriptor);
+
+/// Whether the kernel says that no time synchronisation sets the clock (adjtimex(2), TIME_ERROR). 0 as well when it does
+/// not say.
+int cshims_clock_is_adrift(void);
 #endif

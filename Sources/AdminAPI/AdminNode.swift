@@ -1,0 +1,102 @@
+// What the admin interface asks of the node that it belongs to. The daemon answers; tests answer for it.
+
+package import Base
+
+/// The node behind the admin interface.
+package protocol AdminNode: Sendable {
+  /// The cluster as this node sees it.
+  func status() async -> ClusterStatus
+
+  /// Compares block files with references, without changing anything.
+  func checkBlocks() async throws -> BlockCheckReport
+}
+
+/// The cluster as a node sees it.
+package struct ClusterStatus: Equatable, Sendable {
+  /// Whether every object can be read and written.
+  package enum Health: String, Equatable, Sendable {
+    /// All nodes answer.
+    case healthy
+    /// Some do not, and everything can still be read and written.
+    case degraded
+    /// Something cannot be read or written.
+    case unavailable
+  }
+
+  package var health: Health
+  package var nodes: [NodeStatus]
+  /// The number of the layout version in effect.
+  package var layoutVersion: UInt64
+  /// What an operator should look at, in sentences that say what to do.
+  package var attention: [String]
+
+  package init(
+    health: Health, nodes: [NodeStatus], layoutVersion: UInt64, attention: [String] = []
+  ) {
+    self.health = health
+    self.nodes = nodes
+    self.layoutVersion = layoutVersion
+    self.attention = attention
+  }
+}
+
+/// One node of the cluster.
+package struct NodeStatus: Equatable, Sendable {
+  /// The room of a file system.
+  package struct Room: Equatable, Sendable {
+    package var availableBytes: UInt64
+    package var totalBytes: UInt64
+
+    package init(availableBytes: UInt64, totalBytes: UInt64) {
+      self.availableBytes = availableBytes
+      self.totalBytes = totalBytes
+    }
+  }
+
+  package var id: NodeID
+  package var hostname: String
+  package var version: String
+  /// Where other nodes reach it.
+  package var addresses: [String]
+  package var zone: String?
+  /// How much it offers; `nil` for a gateway.
+  package var capacityBytes: UInt64?
+  package var tags: [String]
+  package var isUp: Bool
+  package var data: Room?
+  package var metadata: Room?
+
+  package init(
+    id: NodeID, hostname: String, version: String, addresses: [String] = [], zone: String? = nil,
+    capacityBytes: UInt64? = nil, tags: [String] = [], isUp: Bool = true, data: Room? = nil,
+    metadata: Room? = nil
+  ) {
+    self.id = id
+    self.hostname = hostname
+    self.version = version
+    self.addresses = addresses
+    self.zone = zone
+    self.capacityBytes = capacityBytes
+    self.tags = tags
+    self.isUp = isUp
+    self.data = data
+    self.metadata = metadata
+  }
+}
+
+/// What a check of the blocks found.
+package struct BlockCheckReport: Equatable, Sendable {
+  package var blocks: UInt64
+  package var references: UInt64
+  /// How many contradictions there are.
+  package var problemCount: UInt64
+  /// The first of them, in sentences.
+  package var problems: [String]
+
+  package init(blocks: UInt64, references: UInt64, problemCount: UInt64, problems: [String]) {
+    self.blocks = blocks
+    self.references = references
+    self.problemCount = problemCount
+    self.problems = problems
+  }
+}

@@ -1,0 +1,187 @@
+// Buckets: listing, creation, deletion, names, rights.
+
+import Base
+import Codecs
+import Model
+
+extension AdminEndpoints {
+  func listBuckets(_ request: AdminRequest) async throws -> JSON {
+    .array(
+      try await store.buckets.list().map { bucket in
+        [
+          "id": .string(bucket.id.hex),
+          "created": .string(CivilTime(bucket.created).iso8601),
+          "globalAliases": .array(bucket.globalAliases.map { .string($0) }),
+          "localAliases": .array(
+            bucket.localAliases.map {
+              ["accessKeyId": .string($0.accessKeyID), "alias": .string($0.name)]
+            }),
+        ]
+      })
+  }
+
+  func bucketInfo(_ request: AdminRequest) async throws -> JSON {
+    if let id = try request.parameter("id") { return try await document(bucket(id: id)) }
+    if let alias = try request.parameter("globalAlias") {
+      guard let bucket = try await store.buckets.resolve(alias, for: nil) else {
+        throw AdminError(404, "NoSuchBucket", "there is no bucket called \(alias)")
+      }
+      return try await document(bucket)
+    }
+    return try await document(bucket(matching: try request.required(parameter: "search")))
+  }
+
+  func createBucket(_ request: AdminRequest) async throws -> JSON {
+    let globalAlias = try request.body.text("globalAlias")
+    let local = request.body["localAlias"].flatMap { $0.isNull ? nil : $0 }
+    let localName = try local?.requiredText("alias")
+    let owner = try local?.requiredText("accessKeyId")
+    if let owner, try await store.accessKeys.get(owner) == nil { throw ModelError.noSuchAccessKey }
+    let bucket: Bucket
+    switch (globalAlias, localName, owner) {
+    case (let name?, let localName?, let owner?):
+      let created = try await store.buckets.create(name)
+      try await store.buckets.addLocalAlias(localName, of: owner, to: created.id)
+      bucket = created
+    case (let name?, _, _): bucket = try await store.buckets.create(name)
+    case (nil, let localName?, let owner?):
+      bucket = try await store.buckets.create(localAlias: localName, of: owner)
+    default: throw AdminError.invalid("a bucket needs a globalAlias or a localAlias")
+    }
+    if let owner, let allow = local?["allow"] {
+      let permissions = try Self.permissions(allow)
+      if !permissions.isEmpty {
+        _ = try await store.buckets.allow(permissions, to: owner, in: bucket.id)
+      }
+    }
+    return try await document(self.bucket(id: bucket.id.hex))
+  }
+
+  func deleteBucket(_ request: AdminRequest) async throws -> JSON {
+    try await store.buckets.delete(bucket(id: try request.required(parameter: "id")).id)
+    return .null
+  }
+
+  func allowBucketKey(_ request: AdminRequest) async throws -> JSON {
+    let change = try await permissionChange(request)
+    return try await document(
+      store.buckets.allow(change.permissions, to: change.key, in: change.bucket))
+  }
+
+  func denyBucketKey(_ request: AdminRequest) async throws -> JSON {
+    let change = try await permissionChange(request)
+    return try await document(
+      store.buckets.deny(change.permissions, to: change.key, in: change.bucket))
+  }
+
+  func addBucketAlias(_ request: AdminRequest) async throws -> JSON {
+    let bucket = try await bucket(id: try request.body.requiredText("bucketId"))
+    if let name = try request.body.text("globalAlias") {
+      try await store.buckets.addGlobalAlias(name, to: bucket.id)
+    } else {
+      let name = try request.body.requiredText("localAlias")
+      let key = try request.body.requiredText("accessKeyId")
+      guard try await store.accessKeys.get(key) != nil else { throw ModelError.noSuchAccessKey }
+      try await store.buckets.addLocalAlias(name, of: key, to: bucket.id)
+    }
+    return try await document(self.bucket(id: bucket.id.hex))
+  }
+
+  func removeBucketAlias(_ request: AdminRequest) async throws -> JSON {
+    let bucket = try await bucket(id: try request.body.requiredText("bucketId"))
+    if let name = try request.body.text("globalAlias") {
+      guard bucket.globalAliases.contains(name) else { throw Self.noSuchAlias(name) }
+      try await store.buckets.removeGlobalAlias(name, from: bucket.id)
+    } else {
+      let name = try request.body.requiredText("localAlias")
+      let key = try request.body.requiredText("accessKeyId")
+      guard bucket.localAliases.contains(.init(accessKeyID: key, name: name)) else {
+        throw Self.noSuchAlias(name)
+      }
+      try await store.buckets.removeLocalAlias(name, of: key, from: bucket.id)
+    }
+    return try await document(self.bucket(id: bucket.id.hex))
+  }
+
+  // MARK: Parts of requests
+
+  private static func noSuchAlias(_ name: String) -> AdminError {
+    AdminError(404, "NoSuchBucket", "the bucket is not called \(name)")
+  }
+
+  private func permissionChange(
+    _ request: AdminRequest
+  ) async throws -> (bucket: BucketID, key: String, permissions: Permissions) {
+    let bucket = try await bucket(id: try request.body.requiredText("bucketId"))
+    let key = try request.body.requiredText("accessKeyId")
+    guard try await store.accessKeys.get(key) != nil else { throw ModelError.noSuchAccessKey }
+    guard let flags = request.body["permissions"] else {
+      throw AdminError.invalid("permissions is missing")
+    }
+    return (bucket.id, key, try Self.permissions(flags))
+  }
+
+  static func permissions(_ flags: JSON) throws(AdminError) -> Permissions {
+    var permissions: Permissions = []
+    if try flags.flag("read") { permissions.insert(.read) }
+    if try flags.flag("write") { permissions.insert(.write) }
+    if try flags.flag("owner") { permissions.insert(.owner) }
+    return permissions
+  }
+
+  static func document(_ permissions: Permissions) -> JSON {
+    [
+      "read": .bool(permissions.contains(.read)), "write": .bool(permissions.contains(.write)),
+      "owner": .bool(permissions.contains(.owner)),
+    ]
+  }
+
+  private func bucket(id text: String) async throws -> Bucket {
+    guard let id = BucketID(hex: text) else {
+      throw AdminError.invalid("a bucket's ID is 64 hex digits")
+    }
+    guard let bucket = try await store.buckets.get(id) else { throw ModelError.noSuchBucket }
+    return bucket
+  }
+
+  /// The bucket with a name, an ID, or the beginning of an ID that no other bucket has.
+  private func bucket(matching pattern: String) async throws -> Bucket {
+    if let bucket = try await store.buckets.resolve(pattern, for: nil) { return bucket }
+    let matches = try await store.buckets.list().filter {
+      pattern.utf8.count >= 4 && $0.id.hex.hasPrefix(pattern.lowercased())
+    }
+    switch matches.count {
+    case 0: throw AdminError(404, "NoSuchBucket", "there is no bucket called \(pattern)")
+    case 1: return matches[0]
+    default:
+      throw AdminError.invalid("\(matches.count) buckets have IDs that begin with \(pattern)")
+    }
+  }
+
+  private func document(_ bucket: Bucket) async throws -> JSON {
+    let usage = try await store.buckets.usage(bucket.id)
+    let holders = Set(bucket.grants.map(\.accessKeyID) + bucket.localAliases.map(\.accessKeyID))
+    var keys: [JSON] = []
+    for id in holders.sorted() {
+      let names = bucket.localAliases.filter { $0.accessKeyID == id }.map { JSON.string($0.name) }
+      keys.append([
+        "accessKeyId": .string(id),
+        "name": .string(try await store.accessKeys.get(id)?.name ?? ""),
+        "permissions": Self.document(bucket.permissions(of: id)),
+        "bucketLocalAliases": .array(names),
+      ])
+    }
+    return [
+      "id": .string(bucket.id.hex),
+      "created": .string(CivilTime(bucket.created).iso8601),
+      "globalAliases": .array(bucket.globalAliases.map { .string($0) }),
+      "websiteAccess": false,
+      "websiteConfig": nil,
+      "keys": .array(keys),
+      "objects": .count(usage.objects),
+      "bytes": .count(usage.bytes),
+      "unfinishedUploads": .count(usage.unfinishedUploads),
+      "quotas": ["maxSize": nil, "maxObjects": nil],
+    ]
+  }
+}

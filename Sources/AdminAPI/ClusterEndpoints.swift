@@ -1,0 +1,69 @@
+// The cluster and this node: status, health, checks.
+
+import Base
+import Codecs
+
+extension AdminEndpoints {
+  func clusterStatus(_ request: AdminRequest) async throws -> JSON {
+    let status = await node.status()
+    return [
+      "health": .string(status.health.rawValue),
+      "layoutVersion": .count(status.layoutVersion),
+      "nodes": .array(status.nodes.map(Self.document)),
+      "attention": .array(status.attention.map { .string($0) }),
+    ]
+  }
+
+  func clusterHealth(_ request: AdminRequest) async throws -> JSON {
+    let status = await node.status()
+    let storage = status.nodes.filter { $0.capacityBytes != nil }
+    let partitions: UInt64 = 256
+    let isAvailable = status.health != .unavailable
+    return [
+      "status": .string(status.health.rawValue),
+      "knownNodes": .count(UInt64(status.nodes.count)),
+      "connectedNodes": .count(UInt64(status.nodes.count { $0.isUp })),
+      "storageNodes": .count(UInt64(storage.count)),
+      "storageNodesUp": .count(UInt64(storage.count { $0.isUp })),
+      "partitions": .count(partitions),
+      "partitionsQuorum": .count(isAvailable ? partitions : 0),
+      "partitionsAllOk": .count(status.health == .healthy ? partitions : 0),
+    ]
+  }
+
+  func checkBlocks(_ request: AdminRequest) async throws -> JSON {
+    let report = try await node.checkBlocks()
+    return [
+      "blocks": .count(report.blocks),
+      "references": .count(report.references),
+      "problemCount": .count(report.problemCount),
+      "problems": .array(report.problems.map { .string($0) }),
+    ]
+  }
+
+  /// A node under Grange's flat names and under Garage's, where role and address are nested.
+  private static func document(_ node: NodeStatus) -> JSON {
+    let tags = JSON.array(node.tags.map { .string($0) })
+    let capacity = node.capacityBytes.map { JSON.count($0) } ?? .null
+    return [
+      "id": .string(node.id.hex),
+      "hostname": .string(node.hostname),
+      "version": .string(node.version),
+      "addresses": .array(node.addresses.map { .string($0) }),
+      "addr": .optional(node.addresses.first),
+      "zone": .optional(node.zone),
+      "capacity": capacity,
+      "tags": tags,
+      "isUp": .bool(node.isUp),
+      "role": ["zone": .optional(node.zone), "capacity": capacity, "tags": tags],
+      "draining": false,
+      "dataPartition": document(node.data),
+      "metadataPartition": document(node.metadata),
+    ]
+  }
+
+  private static func document(_ room: NodeStatus.Room?) -> JSON {
+    guard let room else { return .null }
+    return ["available": .count(room.availableBytes), "total": .count(room.totalBytes)]
+  }
+}
