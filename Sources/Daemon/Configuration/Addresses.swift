@@ -1,0 +1,41 @@
+// What the configuration asks of addresses beyond reading them.
+
+package import Reactor
+
+extension SocketAddress {
+  /// All addresses of the machine, IPv6 and IPv4.
+  static func any(port: UInt16) -> SocketAddress { .ipv6(high: 0, low: 0, scope: 0, port: port) }
+
+  /// Whether nobody but this machine can reach it.
+  package var isLoopback: Bool {
+    switch self {
+    case .ipv4(let address, _): address >> 24 == 127
+    case .ipv6(let high, let low, _, _): high == 0 && low == 1
+    case .unix: true
+    }
+  }
+}
+
+extension HostAndPort {
+  /// Reads a host that may be a name, and a port that is not 0.
+  init?(name text: String) {
+    self.init(parsing: text)
+    guard port != 0 else { return nil }
+    let isName = host.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+    }
+    guard isName || SocketAddress(ip: host, port: port) != nil else { return nil }
+  }
+}
+
+/// Whether `text` is an IP address, or one and the length of a prefix: `10.0.0.0/8`.
+func isNetwork(_ text: String) -> Bool {
+  let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+  guard let first = parts.first, let address = SocketAddress(ip: String(first), port: 0) else {
+    return false
+  }
+  let lengthMax = address.isIPv6 ? 128 : 32
+  return parts.count == 1 || Int(parts[1]).map { (0...lengthMax).contains($0) } == true
+}

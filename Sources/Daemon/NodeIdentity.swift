@@ -1,0 +1,71 @@
+// The node's own key (docs/formats/node-key.md): its public half is the node's ID, for ever.
+
+package import Base
+private import Crypto
+private import Glibc
+
+/// Who the node is.
+package struct NodeIdentity: Sendable {
+  package let id: NodeID
+  /// Signs for the node.
+  private let key: Ed25519PrivateKey
+
+  /// Reads the key in the metadata folder `folder`, and makes one when there is none.
+  ///
+  /// - Throws: `NodeFailure`.
+  package static func open(in folder: String, random: any RandomSource) throws(NodeFailure) -> Self
+  {
+    let path = folder + "/node_key"
+    let found: [UInt8]?
+    do throws(FileFailure) {
+      found = try SmallFile.read(path, bytesMax: 1024)
+    } catch {
+      guard error.code == ENOENT else {
+        throw NodeFailure("the node's key \(path) cannot be read: \(error.text)")
+      }
+      found = nil
+    }
+    if let found { return try read(found, path: path) }
+    let seed = random.bytes(Ed25519PrivateKey.keyBytes)
+    try PrivateFile.write(Array((Hex.encode(seed) + "\n").utf8), to: path)
+    return try Self(seed: seed, path: path)
+  }
+
+  private static func read(_ bytes: [UInt8], path: String) throws(NodeFailure) -> Self {
+    let line = String(decoding: bytes, as: UTF8.self)
+    guard line.hasSuffix("\n"), let seed = Hex.decode(line.dropLast()) else {
+      throw NodeFailure("the node's key \(path) is damaged: restore it from a backup")
+    }
+    return try Self(seed: seed, path: path)
+  }
+
+  private init(seed: [UInt8], path: String) throws(NodeFailure) {
+    guard let key = Ed25519PrivateKey(seed: seed), let id = NodeID(key.publicKey) else {
+      throw NodeFailure("the node's key \(path) is damaged: restore it from a backup")
+    }
+    self.key = key
+    self.id = id
+  }
+}
+
+/// Files that only the node's user may read, written so that a power cut leaves all or nothing.
+enum PrivateFile {
+  static func write(_ bytes: [UInt8], to path: String) throws(NodeFailure) {
+    let temporary = path + ".new"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw NodeFailure("\(temporary) cannot be written: \(errnoText())")
+    }
+    let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    let isDurable = count == bytes.count && fsync(descriptor) == 0
+    close(descriptor)
+    guard isDurable, rename(temporary, path) == 0 else {
+      throw NodeFailure("\(path) cannot be written: \(errnoText())")
+    }
+    let slash = path.lastIndex(of: "/") ?? path.startIndex
+    let folder = open(String(path[..<slash]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { return }
+    fsync(folder)
+    close(folder)
+  }
+}

@@ -1,0 +1,158 @@
+// The ports and sockets of a node and the servers behind them.
+
+import AdminAPI
+import Base
+import HTTP
+import Reactor
+import S3API
+import Synchronization
+
+/// Sockets that are bound, and not served yet: so a taken port is found before anything else happens.
+struct NodeListeners: Sendable {
+  let s3: Listener
+  let tls: TLSContext?
+  let admin: Listener
+  let adminSocket: Listener
+  /// Keeps the socket's folder open when its path is long.
+  private let adminSocketPath: SocketPath
+
+  /// Binds all of them.
+  ///
+  /// - Throws: `NodeFailure`.
+  init(_ configuration: Configuration) throws {
+    if let certificate = configuration.s3.tlsCertificate, let key = configuration.s3.tlsKey {
+      tls = try TLSContext.server(TLSCertificateFiles(certificate: certificate, key: key))
+    } else {
+      tls = nil
+    }
+    s3 = try Self.bind(configuration.s3.bind, setting: "s3.bind")
+    admin = try Self.bind(configuration.admin.bind, setting: "admin.bind")
+    adminSocketPath = try SocketPath(
+      SocketPath.adminSocket(in: configuration.metadataDirectory))
+    adminSocket = try Listener.unix(path: adminSocketPath.path, mode: 0o600)
+  }
+
+  private static func bind(_ address: SocketAddress, setting: String) throws(NodeFailure)
+    -> Listener
+  {
+    do {
+      return try Listener.tcp(address)
+    } catch {
+      throw NodeFailure("\(setting): \(error)")
+    }
+  }
+
+  /// Where S3 clients on this machine connect to.
+  var s3Endpoint: String {
+    let address = s3.localAddress
+    let host =
+      address.isAny || address.isLoopback
+      ? "localhost" : address.isIPv6 ? "[\(address.host)]" : address.host
+    return "\(tls == nil ? "http" : "https")://\(host):\(address.port ?? 0)"
+  }
+}
+
+/// The servers of a node.
+final class NodeServers: Sendable {
+  private let listeners: NodeListeners
+  private let s3: HTTPServer
+  private let admin: HTTPServer
+  private let adminSocket: HTTPServer
+  private let s3ConnectionsMax: Int
+  private let runtime: EventLoopGroup
+  private let logger: Logger
+
+  /// How long a TLS handshake may take: a slow phone needs two, and nobody gets a connection for nothing.
+  private static let handshakeMax: Duration = .seconds(15)
+
+  /// Connections of the admin interface: commands and a monitoring system.
+  private static let adminConnectionsMax = 64
+
+  init(
+    _ listeners: NodeListeners, configuration: Configuration, storage: NodeStorage,
+    node: any AdminNode, filesMax: Int, runtime: EventLoopGroup, metrics: MetricsRegistry,
+    logger: Logger
+  ) {
+    self.listeners = listeners
+    self.runtime = runtime
+    self.logger = logger
+    let s3Handler = S3Handler(
+      options: S3Handler.Options(
+        region: configuration.s3.region, rootDomain: configuration.s3.rootDomain ?? ""),
+      store: storage.store, runtime: runtime, metrics: metrics, logger: logger.labelled("s3"))
+    var options = HTTPServer.Options()
+    options.name = "s3"
+    options.requestIDHeader = S3Handler.requestIDHeader
+    // The other half of the descriptors is for files.
+    options.connectionsMax = min(options.connectionsMax, max(64, filesMax / 2))
+    s3ConnectionsMax = options.connectionsMax
+    s3 = HTTPServer(
+      options: options, runtime: runtime, handler: s3Handler, metrics: metrics,
+      logger: logger.labelled("s3"))
+    let endpoints = AdminEndpoints(
+      store: storage.store, node: node, wallNow: { runtime.wallNow })
+    func adminServer(_ name: String, _ access: AdminHandler.Access) -> HTTPServer {
+      var options = HTTPServer.Options()
+      options.name = name
+      options.connectionsMax = Self.adminConnectionsMax
+      let handler = AdminHandler(
+        endpoints: endpoints, access: access, metrics: metrics, logger: logger.labelled("admin"))
+      return HTTPServer(
+        options: options, runtime: runtime, handler: handler, metrics: metrics,
+        logger: logger.labelled("admin"))
+    }
+    let tokens = configuration.admin
+    admin = adminServer("admin", .tokens(admin: tokens.token, metrics: tokens.metricsToken))
+    adminSocket = adminServer("admin_socket", .open)
+  }
+
+  /// Begins to serve; must be called on a loop.
+  func start() {
+    serve(listeners.s3, s3, tls: listeners.tls, connectionsMax: s3ConnectionsMax)
+    serve(listeners.admin, admin, tls: nil, connectionsMax: Self.adminConnectionsMax)
+    serve(listeners.adminSocket, adminSocket, tls: nil, connectionsMax: Self.adminConnectionsMax)
+  }
+
+  private func serve(
+    _ listener: Listener, _ server: HTTPServer, tls: TLSContext?, connectionsMax: Int
+  ) {
+    // A few more than the server takes, so that it can say that there are too many.
+    let limit = connectionsMax + 64
+    runtime.spawn { [runtime, logger] in
+      await listener.serve(on: runtime, limit: limit, logger: logger) { stream in
+        guard let tls else { return await server.serve(stream, isTLS: false) }
+        let deadline = runtime.now + Self.handshakeMax
+        do {
+          let encrypted = try await TLSStream.accept(stream, context: tls, deadline: deadline)
+          await server.serve(encrypted, isTLS: true)
+        } catch {
+          logger.debug(
+            "a TLS handshake failed", [("peer", stream.peerDescription), ("error", "\(error)")])
+        }
+      }
+    }
+  }
+
+  /// Reads certificates again.
+  func reload() {
+    guard let tls = listeners.tls else { return logger.info("there are no certificates to reload") }
+    do {
+      try tls.reload()
+      logger.info("the TLS certificate was read again")
+    } catch {
+      logger.error("the TLS certificate stays as it was: \(error)")
+    }
+  }
+
+  /// Accepts no more connections, lets running requests end within `grace`, and cuts off the rest.
+  func stop(grace: Duration) async {
+    listeners.s3.close()
+    listeners.admin.close()
+    listeners.adminSocket.close()
+    await withDiscardingTaskGroup { group in
+      for server in [s3, admin, adminSocket] {
+        group.addTask { await server.shutdown(grace: grace) }
+      }
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// The storage of a node, built from the bottom: database, tables, blocks, model.
+
+import Base
+import Blocks
+import LocalDB
+import Model
+import Reactor
+import Tables
+
+/// Everything that a node stores, open.
+struct NodeStorage: Sendable {
+  let database: LocalDatabase
+  let identity: NodeIdentity
+  let blocks: BlockService
+  let store: Store
+  private let collector: TombstoneCollector
+
+  /// Opens it; blocks the thread, for start-up.
+  init(
+    _ configuration: Configuration, runtime: EventLoopGroup, metrics: MetricsRegistry,
+    logger: Logger
+  ) throws {
+    var options = LocalDatabase.Options(path: configuration.metadataDirectory)
+    options.fsync = configuration.fsync
+    options.readersMax = runtime.loops.count + 2
+    options.logger = logger.labelled("localdb")
+    database = try LocalDatabase.open(options, random: runtime.random)
+    // The database holds the folder's lock from here on.
+    identity = try NodeIdentity.open(in: configuration.metadataDirectory, random: runtime.random)
+    let clock = HybridClock(runtime: runtime)
+    let replica = try LocalTableReplica(
+      node: identity.id, database: database, clock: clock, random: runtime.random)
+    let placement = SoleNodePlacement(replica)
+    let coordinator = TableCoordinator(placement: placement, clock: clock, runtime: runtime)
+    blocks = try BlockService(
+      Self.blockOptions(configuration, node: identity.id), replica: replica, runtime: runtime,
+      metrics: metrics, logger: logger.labelled("blocks"))
+    var storeOptions = Store.Options()
+    storeOptions.inlineThresholdBytes = Int(clamping: configuration.inlineThresholdBytes)
+    store = try Store(
+      storeOptions, replica: replica, coordinator: coordinator, blocks: blocks, runtime: runtime,
+      metrics: metrics, logger: logger.labelled("model"))
+    collector = TombstoneCollector(
+      replica: replica, placement: placement, runtime: runtime, logger: logger.labelled("tables"))
+  }
+
+  private static func blockOptions(
+    _ configuration: Configuration, node: NodeID
+  ) -> BlockService.Options {
+    var directories = configuration.dataDirectories.map {
+      DataDirectoryOptions(
+        path: $0.path, capacityBytes: $0.capacityBytes, isReadOnly: $0.isReadOnly)
+    }
+    // With one folder, what the node offers is what the folder may hold.
+    if directories.count == 1, directories[0].capacityBytes == nil,
+      case .bytes(let capacity) = configuration.capacity
+    {
+      directories[0].capacityBytes = capacity
+    }
+    var options = BlockService.Options(node: node, directories: directories)
+    options.blockBytes = Int(clamping: configuration.blockBytes)
+    options.compressionLevel = configuration.compressionLevel.map { Int32(clamping: $0) }
+    options.fsync = configuration.fsync
+    options.ramBufferMaxBytes = Int(clamping: configuration.blockBufferBytesMax)
+    return options
+  }
+
+  /// Starts the background work; returns the task to cancel before `stop`.
+  func start(_ runtime: EventLoopGroup) -> Task<Void, Never> {
+    blocks.start()
+    store.start()
+    return runtime.spawn { [collector] in await collector.run() }
+  }
+
+  /// Stops the background work and closes everything; no request may be under way.
+  func stop(_ collecting: Task<Void, Never>) async {
+    collecting.cancel()
+    await store.stop()
+    await blocks.stop()
+    await collecting.value
+    database.close()
+  }
+}
