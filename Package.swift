@@ -90,7 +90,7 @@ let package = Package(
     layer(
       "Daemon",
       [
-        "AdminAPI", "APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "LocalDB", "Model",
+        "AdminAPI", "APICommon", "Base", "Blocks", "CShims", "Codecs", "Crypto", "HTTP", "LocalDB", "Model",
         "Reactor", "S3API", "Tables",
       ]),
     layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),
@@ -113,6 +113,9 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),
+    tests("DaemonTests", ["Base", "Codecs", "Daemon", "Model", "Reactor"]),
+    tests("CLITests", ["Base", "CLI", "Codecs", "Daemon", "Reactor"]),
+    tests("AdminAPITests", ["AdminAPI", "Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
     tests("ReactorTests", ["Base", "CLinux", "COpenSSL", "Reactor", "SimulatedWorld"]),

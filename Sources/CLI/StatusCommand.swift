@@ -1,0 +1,58 @@
+// `grange status`.
+
+import Base
+import Codecs
+
+enum StatusCommand {
+  private static let health = Option(
+    "--health", nil, "print nothing; exit 0 if everything can be read and written")
+
+  static let command = Command(
+    "status", [], [health], "Shows the nodes of the cluster and what needs attention"
+  ) { context in
+    let status = try await context.admin.get("GetClusterStatus")
+    if context.arguments.has(health) {
+      return status["health"]?.string == "unavailable" ? 1 : 0
+    }
+    context.show(status, describe)
+    return 0
+  }
+
+  private static func describe(_ status: JSON) -> String {
+    var table = TextTable([
+      "ID", "HOSTNAME", "ADDRESS", "TAGS", "ZONE", "CAPACITY", "DATA", "STATE",
+    ])
+    for node in status["nodes"]?.array ?? [] {
+      let tags = node["tags"]?.array?.compactMap(\.string) ?? []
+      table.add([
+        String((node["id"]?.string ?? "").prefix(16)),
+        node["hostname"]?.string ?? "",
+        node["addresses"]?[0]?.string ?? "-",
+        tags.isEmpty ? "-" : tags.joined(separator: ","),
+        node["zone"]?.string ?? "-",
+        size(node["capacity"]) ?? "gateway",
+        room(node["dataPartition"]),
+        node["isUp"]?.bool == true ? "up" : "down",
+      ])
+    }
+    var text = "Health: \(status["health"]?.string ?? "unknown")\n\n" + table.text
+    let attention = status["attention"]?.array?.compactMap(\.string) ?? []
+    if !attention.isEmpty {
+      text +=
+        "\n\nNeeds attention:\n"
+        + attention.map { "- " + TextTable.harmless($0) }.joined(separator: "\n")
+    }
+    return text
+  }
+
+  private static func size(_ value: JSON?) -> String? {
+    value?.integer.map { ByteSize.describe(UInt64(clamping: $0)) }
+  }
+
+  private static func room(_ value: JSON?) -> String {
+    guard let available = size(value?["available"]), let total = size(value?["total"]) else {
+      return "-"
+    }
+    return "\(available) free of \(total)"
+  }
+}
