@@ -40,7 +40,9 @@ class Wire:
         return self
 
     def half_close(self):
-        self.socket.shutdown(socket.SHUT_WR)
+        """No more will come from here. TLS as Python has it cannot say so and go on reading."""
+        if not isinstance(self.socket, ssl.SSLSocket):
+            self.socket.shutdown(socket.SHUT_WR)
         return self
 
     def answer(self, quiet=0.5):
@@ -54,7 +56,7 @@ class Wire:
                 if data:
                     break
                 continue
-            except ConnectionResetError:
+            except (ConnectionResetError, ssl.SSLEOFError):
                 closed = True
                 break
             if not piece:
