@@ -139,14 +139,15 @@ final class BodyReader {
         throw HTTPError.malformed(error)
       }
       connection.received.consume(consumed)
-      if produced > 0 {
-        state = .chunked(decoder)
-        return produced
-      }
+      // The last data and the end may have come together: to wait for more would be to wait for ever.
       if decoder.isFinished {
         trailers = decoder.trailers
         state = .finished
-        return 0
+        return produced
+      }
+      if produced > 0 {
+        state = .chunked(decoder)
+        return produced
       }
     }
   }

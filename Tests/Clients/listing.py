@@ -5,8 +5,11 @@ def utf8(key):
     return key.encode()
 
 
-def page(keys, prefix="", delimiter="", after="", limit=1000):
-    """One page: keys, common prefixes, whether more follow. `after` is the last entry of before."""
+def page(keys, prefix="", delimiter="", after="", limit=1000, is_marker=False):
+    """One page behind `after`: keys, common prefixes, whether more follow.
+
+    With `is_marker`, `after` may be the last entry of a page before, and a common prefix is not shown twice.
+    """
     entries = []
     for key in sorted(keys, key=utf8):
         if not key.startswith(prefix):
@@ -16,7 +19,7 @@ def page(keys, prefix="", delimiter="", after="", limit=1000):
             entry = (prefix + rest[:rest.index(delimiter) + len(delimiter)], True)
         else:
             entry = (key, False)
-        if not is_after(entry, key, after):
+        if after and (utf8(key) <= utf8(after) or is_marker and entry == (after, True)):
             continue
         if entry not in entries[-1:]:
             entries.append(entry)
@@ -26,14 +29,6 @@ def page(keys, prefix="", delimiter="", after="", limit=1000):
         [name for name, is_prefix in shown if is_prefix],
         len(entries) > limit,
     )
-
-
-def is_after(entry, key, after):
-    """A prefix that the marker lies in was already shown when the marker is that prefix itself."""
-    name, is_prefix = entry
-    if is_prefix and after and utf8(after).startswith(utf8(name)) and utf8(name) == utf8(after):
-        return False
-    return not after or utf8(key) > utf8(after)
 
 
 def everything(keys, prefix="", delimiter=""):

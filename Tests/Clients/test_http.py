@@ -80,7 +80,7 @@ ATTACKS = {
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_ambiguous_request_is_refused_and_the_connection_closed(endpoints, scheme, name):
     server = endpoints(scheme)
-    answer = Wire(server).send(ATTACKS[name] + SMUGGLED).half_close().answer()
+    answer = Wire(server).send(ATTACKS[name] + SMUGGLED).answer()
     assert answer.closed, answer
     assert len(answer.statuses) == 1 and answer.statuses[0] in REFUSALS, answer
     assert b"smuggled" not in answer.data
@@ -122,7 +122,7 @@ BAD_CHUNKS = {
 def test_a_bad_chunk_stores_nothing(server, name):
     client = server.client()
     client.request("DELETE", BUCKET, "chunked")
-    answer = Wire(server).send(chunked(server, BAD_CHUNKS[name]) + SMUGGLED).half_close().answer()
+    answer = Wire(server).send(chunked(server, BAD_CHUNKS[name]) + SMUGGLED).answer()
     assert answer.closed, answer
     assert len(answer.statuses) == 1 and answer.statuses[0] in REFUSALS, answer
     assert client.request("GET", BUCKET, "chunked").status == 404

@@ -81,8 +81,10 @@ def test_start_after_and_marker_begin_behind_it(filled, delimiter):
         got = s3.list_objects_v2(Bucket=bucket, StartAfter=start, Delimiter=delimiter)
         assert [entry["Key"] for entry in got.get("Contents", [])] == contents, start
         assert [entry["Prefix"] for entry in got.get("CommonPrefixes", [])] == prefixes, start
+        contents, prefixes, _ = listing.page(keys, "", delimiter, start, is_marker=True)
         got = s3.list_objects(Bucket=bucket, Marker=start, Delimiter=delimiter)
         assert [entry["Key"] for entry in got.get("Contents", [])] == contents, start
+        assert [entry["Prefix"] for entry in got.get("CommonPrefixes", [])] == prefixes, start
 
 
 def test_an_entry_says_size_time_and_etag(filled):

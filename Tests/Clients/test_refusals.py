@@ -126,7 +126,6 @@ def test_a_key_that_is_not_text_is_refused(client, server):
 def test_bad_xml_is_refused(client):
     bodies = [
         b"", b"<", b"not xml", b"<Delete></Delete>", b"<Other/>",
-        b"<Delete><Object></Object></Delete>",
         b'<!DOCTYPE d [<!ENTITY e "x">]><Delete><Object><Key>&e;</Key></Object></Delete>',
         b"<Delete>" + b"<Object><Key>a</Key></Object>" * 1001 + b"</Delete>",
         b"<a>" * 10000, b"<Delete><Object><Key>\xff</Key></Object></Delete>",

@@ -1,5 +1,6 @@
 """Raw bytes to the server and back, with nothing in between that would correct them."""
 
+import re
 import socket
 import ssl
 import time
@@ -14,11 +15,8 @@ class Answer:
 
     @property
     def statuses(self):
-        """Status codes of all responses, by the lines that begin with the protocol's version."""
-        return [
-            int(line[9:12]) for line in self.data.split(b"\r\n")
-            if line.startswith(b"HTTP/1.1 ") and line[9:12].isdigit()
-        ]
+        """Status codes of all responses; no body of these tests looks like a status line."""
+        return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", self.data)]
 
     def __repr__(self):
         return f"{self.statuses} {'closed' if self.closed else 'open'} {self.data[:400]!r}"

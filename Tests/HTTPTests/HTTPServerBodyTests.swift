@@ -156,6 +156,25 @@ import Testing
     #expect(notes.lines == ["/a"])
   }
 
+  /// Whether it comes in one piece or in many, and whether anything follows.
+  @Test(arguments: [1, 2, 7, 1000])
+  func theEndOfAChunkedBodyIsSeenWithoutWaitingForMore(pieceBytes: Int) throws {
+    let runtime = SimulatedRuntime(seed: 10)
+    let server = SimulatedServer(runtime) { try await echo($0) }
+    try runtime.run {
+      let client = server.connect()
+      let request = Array(
+        "PUT /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+          .utf8)
+      for start in stride(from: 0, to: request.count, by: pieceBytes) {
+        try await client.send(Array(request[start..<min(start + pieceBytes, request.count)]))
+      }
+      let response = try await client.readResponse()
+      #expect(response.head.status == 200)
+      #expect(runtime.now - MonotonicInstant(nanoseconds: 0) < .seconds(10))
+    }
+  }
+
   @Test func collectStopsAtItsMaximum() throws {
     let runtime = SimulatedRuntime(seed: 8)
     let notes = Notes()
