@@ -1,9 +1,10 @@
 // A descriptor that a loop watches, and the tasks that wait for it.
 //
 // Whoever reads tries first and waits only when the kernel says EAGAIN. Events are edges: they come once, when
-// something changes, and the change may happen between the EAGAIN and the wait. So an edge that finds nobody
-// waiting is remembered (`isReady`), and a wait begins by looking at that memory. Remembering too much costs a
-// call that says EAGAIN again; forgetting one would hang a connection.
+// something changes. Two things keep one from being lost. The wait begins on the loop's thread with no suspension
+// after the EAGAIN, so the loop cannot take an event in between. And an edge that finds nobody waiting is
+// remembered (`isReady`), which the wait looks at first: remembering too much costs a call that says EAGAIN
+// again; forgetting one would hang a connection.
 //
 // Invariants:
 //   1. Everything is touched on the loop's thread only. `close` and a cancellation may start on another and come

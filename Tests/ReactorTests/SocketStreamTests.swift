@@ -119,11 +119,40 @@ struct SocketStreamTests {
         }
         await reader.value
       }
-      // No cancellation of an earlier read may end this one.
-      let reader = group.spawn { #expect(await (try? read(ends.first)) == [1]) }
-      try await group.sleep(for: .milliseconds(5))
-      try await write([1], to: ends.second)
-      await reader.value
+    }
+  }
+
+  @Test("is not ended by the cancellation of the read before it")
+  func lateCancellation() async throws {
+    try await onLoops { group in
+      let ends = Ends(try SocketStream.pair(on: group.loops[0]))
+      let received = Tally()
+      // For the first read to be cancelled after its bytes have come and before it has taken them, the
+      // cancellation must fall on one of many turns; so try them all.
+      for round in 0..<300 {
+        let before = group.spawn {
+          if (try? await read(ends.first, limit: 1)) != nil { received.add() }
+        }
+        let after = group.spawn {
+          await before.value
+          await #expect(throws: Never.self, "round \(round)") {
+            _ = try await read(ends.first, limit: 1)
+          }
+          received.add()
+        }
+        await Task.yield()
+        try await write([1], to: ends.second)
+        for _ in 0..<round { await Task.yield() }
+        before.cancel()
+        await before.value
+        await Task.yield()
+        try await write([2], to: ends.second)
+        await after.value
+        if received.value < 2 * (round + 1) {
+          received.add(try await read(ends.first, limit: 1).count)
+        }
+      }
+      #expect(received.value == 600)
     }
   }
 
