@@ -29,18 +29,28 @@ import Testing
     }
   }
 
-  private let blocks: [[UInt8]] = (1...6).map { noise(300 * Int($0), seed: $0) }
+  private let blocks: [[UInt8]] = (1...40).map { noise(30 * Int($0), seed: $0) }
+
+  /// What clients do.
+  ///
+  /// They release more than they store, so that most blocks come and go.
+  private struct Load {
+    /// Of how many different blocks.
+    var blocks = 40
+    var steps = 30
+    var pauseSecondsMax = 400
+  }
 
   /// One client's life: ends at the first error of the disk.
   private nonisolated(nonsending) func client(
-    _ service: BlockService, _ ledger: Ledger, _ world: BlockWorld
+    _ service: BlockService, _ ledger: Ledger, _ world: BlockWorld, _ load: Load
   ) async {
     let random = world.runtime.random
-    for _ in 0..<30 {
+    for _ in 0..<load.steps {
       do {
-        try await step(service, ledger, world, random.below(10))
+        try await step(service, ledger, world, random.below(load.blocks))
         if random.below(3) == 0 {
-          try await world.runtime.sleep(for: .seconds(random.below(400)))
+          try await world.runtime.sleep(for: .seconds(random.below(load.pauseSecondsMax)))
         }
       } catch is FileError {
         return
@@ -56,21 +66,20 @@ import Testing
   }
 
   private nonisolated(nonsending) func step(
-    _ service: BlockService, _ ledger: Ledger, _ world: BlockWorld, _ choice: Int
+    _ service: BlockService, _ ledger: Ledger, _ world: BlockWorld, _ block: Int
   ) async throws {
     let random = world.runtime.random
-    let block = random.below(blocks.count)
     let upload = world.upload()
-    switch choice {
-    case 0...3:
+    switch random.below(10) {
+    case 0...2:
       #expect(try await service.put(blocks[block], upload) == name(of: blocks[block]))
       ledger.add(.init(block: block, upload: upload))
-    case 4:
+    case 3:
       let key = BlockReferenceKey(hash: name(of: blocks[block]), upload: upload)
       if try await service.put(key, owner: BlockWorld.owner, bytes: nil) == .stored {
         ledger.add(.init(block: block, upload: upload))
       }
-    case 5...7:
+    case 4...8:
       guard let entry = ledger.takeOne(random) else { return }
       try await service.releaseAll(of: entry.upload)
     default:
@@ -88,11 +97,13 @@ import Testing
   }
 
   /// Runs clients until they end.
-  private func work(_ service: BlockService, _ ledger: Ledger, _ world: BlockWorld) throws {
+  private func work(
+    _ service: BlockService, _ ledger: Ledger, _ world: BlockWorld, _ load: Load = Load()
+  ) throws {
     try world.run {
       service.start()
       let clients = (0..<5).map { _ in
-        world.runtime.spawn { await self.client(service, ledger, world) }
+        world.runtime.spawn { await self.client(service, ledger, world, load) }
       }
       for client in clients { await client.value }
       await service.abandon()
@@ -125,18 +136,18 @@ import Testing
   }
 
   @Test func deletionsNeverTakeANeededBlock() throws {
-    for seed in 0..<15 as Range<UInt64> {
+    for seed in 0..<12 as Range<UInt64> {
       let world = try BlockWorld(seed: seed)
       world.runtime.blockingDelay = .zero ... .seconds(3)
       let ledger = Ledger()
       let service = try world.open { $0.deletionDelay = .seconds(5) }
-      try work(service, ledger, world)
+      try work(service, ledger, world, Load(blocks: 3, steps: 120, pauseSecondsMax: 20))
       try verify(try world.open { $0.deletionDelay = .seconds(5) }, ledger, world)
     }
   }
 
   @Test func nothingAcknowledgedIsLostInAPowerCut() throws {
-    for seed in 0..<25 as Range<UInt64> {
+    for seed in 0..<12 as Range<UInt64> {
       let world = try BlockWorld(seed: seed)
       world.runtime.blockingDelay = .zero ... .milliseconds(20)
       let ledger = Ledger()
