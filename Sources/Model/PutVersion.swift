@@ -20,7 +20,7 @@ struct PutVersion: TableOperation {
     /// Its upload ID and multipart upload name the upload rows to close.
     var row: VersionRow
     var stamp: BucketStamp
-    /// The timestamp of the attempt before this one, which some replicas may have stored.
+    /// The timestamp that an earlier attempt was told of, which this one is to go above.
     var replaces: Timestamp?
   }
 

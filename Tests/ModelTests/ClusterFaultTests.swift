@@ -134,4 +134,24 @@ import Testing
       #expect(try node.liveReferences().isEmpty)
     }
   }
+
+  /// A reference without an upload row would be a leak that no reaper finds.
+  @Test func theUploadRowIsDurableBeforeTheFirstReference() throws {
+    let cluster = try SimulatedCluster(seed: 7)
+    try cluster.runtime.run {
+      let bucket = try await Self.bucket(cluster)
+      let node = cluster.nodes[0]
+      let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k"))
+      let body = Body(noise(50_000), pieceBytes: 1024)
+      try await writer.append(
+        from: { buffer in
+          try await node.runtime.sleep(for: .milliseconds(1))
+          let rows = try cluster.nodes.filter { try !$0.keys(of: "model_renewed").isEmpty }
+          #expect(try rows.count >= 2 || node.liveReferences().isEmpty)
+          return body.read(into: buffer)
+        }, observe: { _ in })
+      #expect(try !node.liveReferences().isEmpty)
+      await writer.abandon()
+    }
+  }
 }

@@ -1,7 +1,9 @@
 import Base
 import Blocks
+import LocalDB
 import SimulatedWorld
 import Synchronization
+import Tables
 import Testing
 
 @testable import Model
@@ -176,6 +178,29 @@ import Testing
       await #expect(throws: ModelError.noSuchBucket) { try await node.put(bucket, "k", [1]) }
       try await node.settle()
       #expect(try node.liveReferences().isEmpty)
+    }
+  }
+
+  /// An overtaken write that was tried again above: its row is back, so its blocks stay.
+  @Test func aRowThatIsHeldIsNotReleased() throws {
+    try ModelWorld(seed: 9).run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let version = try await node.put(bucket, "k", noise(9000))
+      let parts = node.store.objects.parts
+      let entry = ReleaseEntry(
+        kind: .superseded(version.content),
+        owner: RowKey(
+          partitionKey: ObjectPartition.key(bucket.id),
+          sortKey: ObjectSortKey.version(version.key, .null).bytes),
+        uploadID: version.uploadID)
+      let key = parts.journal.releaseKey(version.uploadID, after: .zero)
+      try await node.replica.database.write {
+        try $0.put(parts.journal.releases, key, entry.encoded)
+      }
+      try await node.settle()
+      #expect(try node.keys(of: "model_release").isEmpty)
+      #expect(try node.liveReferences().count == 3)
+      #expect(try await node.get(bucket, "k") == noise(9000))
     }
   }
 }
