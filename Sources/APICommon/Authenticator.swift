@@ -1,6 +1,7 @@
 // Finds out who sent a request.
 
 package import Base
+import Crypto
 package import HTTP
 package import Model
 
@@ -26,9 +27,12 @@ package struct Authenticator: Sendable {
 
   /// The sender of a request; `nil` when it is anonymous.
   ///
+  /// - Parameter body: reads all of the body; called when the signature covers its digest and no header
+  ///   states that, as with curl before version 8.
   /// - Throws: `S3Error` when the request claims a sender and that is not so; what `AccessKeys.get` throws.
   package nonisolated(nonsending) func authenticate(
-    _ head: HTTPRequestHead, _ target: RequestTarget
+    _ head: HTTPRequestHead, _ target: RequestTarget,
+    body: nonisolated(nonsending) () async throws -> [UInt8]
   ) async throws -> Caller? {
     guard let claim = try SignatureClaim.read(head, target) else { return nil }
     let now = runtime.wallNow
@@ -38,7 +42,10 @@ package struct Authenticator: Sendable {
         .invalidAccessKeyID,
         details: [S3Error.Detail("AWSAccessKeyId", claim.scope.accessKeyID)])
     }
-    let signature = try verifier.verify(claim, head, target, secret: accessKey.secret)
+    let isStated = claim.form != .header || head.headers.contains("x-amz-content-sha256")
+    let signature = try verifier.verify(
+      claim, head, target, secret: accessKey.secret,
+      bodySHA256: isStated ? nil : Digests.sha256(try await body()))
     guard !accessKey.isExpired(at: now) else {
       throw S3Error(.accessDenied, "The access key has expired.")
     }

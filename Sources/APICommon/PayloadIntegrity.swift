@@ -32,14 +32,17 @@ package enum PayloadIntegrity: Equatable, Sendable {
   }
 
   /// The value that the signature covers, and what it means.
+  ///
+  /// - Parameter bodySHA256: what the value is when the headers do not say it.
   static func read(
-    _ head: HTTPRequestHead, _ target: RequestTarget, form: SignatureClaim.Form
+    _ head: HTTPRequestHead, _ target: RequestTarget, form: SignatureClaim.Form,
+    bodySHA256: [UInt8]?
   ) throws(S3Error) -> (text: String, meaning: PayloadIntegrity) {
     var text = head.headers["x-amz-content-sha256"]
     if form != .header {
       text = try target.value("X-Amz-Content-Sha256") ?? text ?? unsignedText
     }
-    guard let text else {
+    guard let text = text ?? bodySHA256.map({ Hex.encode($0) }) else {
       throw S3Error(.invalidRequest, "The header x-amz-content-sha256 is missing.")
     }
     guard let meaning = PayloadIntegrity(text) else {

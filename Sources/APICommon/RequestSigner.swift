@@ -24,15 +24,17 @@ package struct RequestSigner: Sendable {
   /// All headers present are signed, so those that proxies change are to be added afterwards.
   /// - Parameter payloadHash: the hexadecimal SHA-256 of the body, or one of the values of
   ///   `PayloadIntegrity`.
+  /// - Parameter statesPayloadHash: false leaves out `x-amz-content-sha256`, as some clients do.
   /// - Returns: what the signatures of chunks continue from.
   @discardableResult
   package func sign(
     method: String, target: RequestTarget, headers: inout HTTPHeaders,
-    payloadHash: String = PayloadIntegrity.unsignedText, at time: WallTime
+    payloadHash: String = PayloadIntegrity.unsignedText, statesPayloadHash: Bool = true,
+    at time: WallTime
   ) -> ChunkSigningContext {
     let time = CivilTime(time)
     headers.set("x-amz-date", time.basic)
-    headers.set("x-amz-content-sha256", payloadHash)
+    if statesPayloadHash { headers.set("x-amz-content-sha256", payloadHash) }
     let names = Self.sortedNames(headers)
     let scope = scope(on: time)
     let key = keys.key(scope, secret: secret)

@@ -43,6 +43,11 @@ package struct SignatureClaim: Sendable {
     if target.has("X-Amz-Algorithm") || target.has("X-Amz-Signature") {
       return try SignatureClaim(query: target)
     }
+    if target.has("AWSAccessKeyId") {
+      throw S3Error(
+        .invalidRequest,
+        "Signatures of version 2 are not supported; use \(algorithm) (version 4).")
+    }
     return nil
   }
 

@@ -49,10 +49,13 @@ package struct SignatureVerifier: Sendable {
   /// Checks the signature itself.
   ///
   /// - Requires: `check` passed, and `secret` is that of the access key of the claim's scope.
+  /// - Parameter bodySHA256: the digest of the body, for a request that signs it and does not state it.
   package func verify(
-    _ claim: SignatureClaim, _ head: HTTPRequestHead, _ target: RequestTarget, secret: String
+    _ claim: SignatureClaim, _ head: HTTPRequestHead, _ target: RequestTarget, secret: String,
+    bodySHA256: [UInt8]? = nil
   ) throws(S3Error) -> VerifiedSignature {
-    let payload = try PayloadIntegrity.read(head, target, form: claim.form)
+    let payload = try PayloadIntegrity.read(
+      head, target, form: claim.form, bodySHA256: bodySHA256)
     let request = CanonicalRequest.make(
       method: head.method, target: target, headers: head.headers,
       signedHeaders: claim.signedHeaders, payloadHash: payload.text)

@@ -36,10 +36,7 @@ enum CompleteMultipartUpload {
     var headers = request.headers
     for algorithm in ChecksumAlgorithm.allCases { headers.remove(algorithm.headerName) }
     headers.remove("x-amz-sdk-checksum-algorithm")
-    let body = request.exchange.body
-    let claims = try BodyClaims(
-      headers, contentLength: body.contentLength, signature: request.caller.signature)
-    return PlainBody(claims) { buffer in try await body.read(into: buffer) }
+    return try request.plainBody(headers)
   }
 
   private static func document(_ body: PlainBody) async throws -> XMLElement? {

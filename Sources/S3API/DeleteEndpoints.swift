@@ -33,6 +33,9 @@ enum DeleteEndpoints {
     guard (1...keysMax).contains(objects.count) else {
       throw S3Error(.malformedXML, "A request deletes from 1 to \(keysMax) objects.")
     }
+    guard objects.allSatisfy({ $0.child("Key") != nil }) else {
+      throw S3Error(.malformedXML, "Each object needs a Key.")
+    }
     let isQuiet = document.text(of: "Quiet")?.lowercased() == "true"
     let outcomes = await delete(objects, in: bucket, request.store)
     try await request.respond(xml: "DeleteResult") { xml in
@@ -65,7 +68,7 @@ enum DeleteEndpoints {
   }
 
   private static func key(of object: XMLElement) throws -> ObjectKey {
-    guard let text = object.text(of: "Key") else { throw S3Error(.malformedXML) }
+    let text = object.text(of: "Key") ?? ""
     if let version = object.text(of: "VersionId"), version != "null", !version.isEmpty {
       throw S3Error(.notImplemented, "Versions are not implemented yet.")
     }

@@ -62,7 +62,7 @@ struct ListQuestion {
       if let token {
         query.after = try ContinuationToken.decode(token)
       } else if let startAfter, !startAfter.isEmpty {
-        query.after = .afterKey(Array(startAfter.utf8))
+        query.after = query.position(marker: Array(startAfter.utf8))
       }
     }
     self.query = query

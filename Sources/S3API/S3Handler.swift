@@ -5,7 +5,8 @@
 // any step throws becomes an error document.
 //
 // Invariants:
-//   1. Nothing is read from the store, but the access key, before the signature was found right.
+//   1. Nothing is read from the store, but the access key, before the signature was found right; and of the body
+//      at most `unstatedBodyMax`.
 //   2. Whatever is asked for and is not implemented is answered 501; it is never done halfway.
 
 import APICommon
@@ -62,7 +63,13 @@ package struct S3Handler: HTTPHandler {
     let head = exchange.request
     let target = try RequestTarget(head)
     let address = try RequestAddress(target, host: head.host, rootDomain: rootDomain)
-    guard let caller = try await authenticator.authenticate(head, target) else {
+    var collected: [UInt8]?
+    let caller = try await authenticator.authenticate(head, target) {
+      let bytes = try await Self.collectUnstated(exchange.body)
+      collected = bytes
+      return bytes
+    }
+    guard let caller else {
       throw S3Error(.accessDenied, "Anonymous requests are refused; sign the request.")
     }
     let operation = try Router.route(head.method, address, target)
@@ -70,8 +77,22 @@ package struct S3Handler: HTTPHandler {
     try Router.refuseWhatIsNotImplemented(operation, head.headers)
     let request = S3Request(
       exchange: exchange, target: target, address: address, caller: caller, store: store,
-      region: options.region)
+      region: options.region, collectedBody: collected)
     try await operation.perform(request)
+  }
+
+  /// A body that is read before the signature can be checked: as large as what people send with curl by hand,
+  /// and little enough to hold for every connection.
+  private static let unstatedBodyMax = 256 << 10
+
+  private static func collectUnstated(_ body: HTTPBody) async throws -> [UInt8] {
+    do {
+      return try await body.collect(maxBytes: unstatedBodyMax)
+    } catch HTTPError.bodyTooLarge {
+      throw S3Error(
+        .invalidRequest,
+        "A body this large needs the header x-amz-content-sha256; UNSIGNED-PAYLOAD will do.")
+    }
   }
 
   private func refuse(_ exchange: HTTPExchange, _ error: any Error) async {

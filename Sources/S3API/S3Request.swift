@@ -15,6 +15,8 @@ struct S3Request {
   let store: Store
   /// The region of the cluster.
   let region: String
+  /// The body, when it had to be read before the signature could be checked.
+  let collectedBody: [UInt8]?
 
   /// The namespace of S3's documents.
   static let namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -76,10 +78,28 @@ struct S3Request {
   ///
   /// - Parameter algorithm: of the checksum to compute when the client sends none.
   func plainBody(computing algorithm: ChecksumAlgorithm? = nil) throws(S3Error) -> PlainBody {
+    try plainBody(headers, computing: algorithm)
+  }
+
+  /// The body without its coding, compared with what `headers` claim.
+  func plainBody(
+    _ headers: HTTPHeaders, computing algorithm: ChecksumAlgorithm? = nil
+  ) throws(S3Error) -> PlainBody {
     let body = exchange.body
     let claims = try BodyClaims(
       headers, contentLength: body.contentLength, signature: caller.signature)
-    return PlainBody(claims, computing: algorithm) { buffer in try await body.read(into: buffer) }
+    guard let collectedBody else {
+      return PlainBody(claims, computing: algorithm) { buffer in
+        try await body.read(into: buffer)
+      }
+    }
+    var rest = collectedBody[...]
+    return PlainBody(claims, computing: algorithm) { buffer in
+      let piece = rest.prefix(buffer.count)
+      buffer.copyBytes(from: piece)
+      rest = rest.dropFirst(piece.count)
+      return piece.count
+    }
   }
 
   /// The XML document in the body, whose root must be called `root`; `nil` when the body is empty.

@@ -106,6 +106,12 @@ import Testing
     #expect(code { try verifyExample(head) } == expected)
   }
 
+  @Test func signaturesOfVersionTwoAreNamed() {
+    let head = HTTPRequestHead(
+      method: "GET", target: "/b/k?AWSAccessKeyId=a&Signature=b&Expires=1", headers: ["Host": "h"])
+    #expect(s3Code { _ = try SignatureClaim.read(head, RequestTarget(head)) } == .invalidRequest)
+  }
+
   @Test func aRequestWithoutSignatureIsAnonymous() throws {
     let head = HTTPRequestHead(method: "GET", target: "/b/k?uploads", headers: ["Host": "h"])
     #expect(try SignatureClaim.read(head, RequestTarget(head)) == nil)

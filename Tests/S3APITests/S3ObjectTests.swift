@@ -139,7 +139,10 @@ import Testing
       let silent = try await Self.delete(
         node, 200, "<Delete><Quiet>true</Quiet><Object><Key>c</Key></Object></Delete>")
       #expect(try silent.xml().children.isEmpty)
-      for bad in ["", "<Delete/>", "<Delete>", "<Other><Object><Key>b</Key></Object></Other>"] {
+      for bad in [
+        "", "<Delete/>", "<Delete>", "<Delete><Object/></Delete>",
+        "<Other><Object><Key>b</Key></Object></Other>",
+      ] {
         #expect(try await Self.delete(node, 400, bad).code == "MalformedXML")
       }
     }

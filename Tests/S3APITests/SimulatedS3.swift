@@ -127,7 +127,7 @@ final class SimulatedS3: Sendable {
     coding: (ChunkSigningContext) -> [UInt8]? = { _ in nil }
   ) async throws -> S3Response {
     var headers = headers
-    headers.append("Host", host)
+    if !headers.contains("host") { headers.append("Host", host) }
     var body = body
     if let signing {
       let signer = RequestSigner(
