@@ -55,12 +55,14 @@ def without_sync(folder):
 
 
 @pytest.fixture
-def node(folder):
-    """Makes a server; whatever is left of it is killed at the end."""
+def node(folder, request):
+    """Makes a server; whatever is left of it is killed at the end, before its disk is taken away."""
+    if "disk" in request.fixturenames:
+        request.getfixturevalue("disk")
     made = []
 
     def make(place=folder, **options):
-        made.append(Server(place / "node", **options))
+        made.append(Server(place / "node", own=folder, **options))
         return made[-1]
 
     yield make

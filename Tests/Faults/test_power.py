@@ -34,11 +34,12 @@ def test_nothing_acknowledged_is_lost_by_a_power_cut(node, disk, seed, rounds, m
     disk.check()
 
 
-@pytest.mark.parametrize("missing", ["blocks", "wal"])
+@pytest.mark.parametrize("missing", ["blocks", "wal", "folders"])
 def test_a_missing_sync_is_noticed(node, disk, without_sync, seed, missing):
     server = node(disk.place, environment={
         "LD_PRELOAD": str(without_sync), "WITHOUT_SYNC": missing})
     server.start()
-    with pytest.raises((Failure, DidNotStart)):
+    with pytest.raises((Failure, DidNotStart)) as loss:
         Rounds(server, power_cut(server, disk), seed, 10, 4, BYTES_A_ROUND).run()
         pytest.fail(f"10 power cuts lost nothing without the sync of {missing}", pytrace=False)
+    print(str(loss.value)[:1000])

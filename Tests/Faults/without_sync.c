@@ -2,7 +2,7 @@
 //
 // The power-cut test must go red when a sync is missing; this takes one away without changing the
 // program. WITHOUT_SYNC says for which descriptors the call returns 0 and does nothing:
-//   blocks   regular files whose path contains "/data/"
+//   blocks   regular files below a folder "data", but for the one that marks the folder as ours
 //   folders  directories
 //   wal      files whose name ends in "-wal"
 //   all      everything
@@ -27,7 +27,10 @@ static int is_skipped(int fd) {
   if (length < 0) return 0;
   path[length] = 0;
   if (!strcmp(which, "folders")) return S_ISDIR(status.st_mode);
-  if (!strcmp(which, "blocks")) return S_ISREG(status.st_mode) && strstr(path, "/data/");
+  const char *name = strrchr(path, '/');
+  if (!name) return 0;
+  if (!strcmp(which, "blocks"))
+    return S_ISREG(status.st_mode) && strstr(path, "/data/") && strncmp(name, "/grange-data", 12);
   if (!strcmp(which, "wal")) return length > 4 && !strcmp(path + length - 4, "-wal");
   return 0;
 }

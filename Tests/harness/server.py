@@ -44,17 +44,19 @@ class DidNotStart(AssertionError):
 class Server:
     """One node: its folders, its configuration, and the process while it runs."""
 
-    def __init__(self, folder, tls=None, extra_configuration="", environment=None):
+    def __init__(self, folder, tls=None, extra_configuration="", environment=None, own=None):
+        """`folder` is the node's; `own` is where this object keeps its files, if not there as well."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        own = Path(own or folder)
         self.tls = tls
         self.environment = environment or {}
         self.process = None
         self.host = "127.0.0.1"
         self.port = free_port()
         self.admin_port = free_port()
-        self.log_path = self.folder / "server.log"
-        self.configuration = self.folder / "grange.toml"
+        self.log_path = own / "server.log"
+        self.configuration = own / "grange.toml"
         self.credentials = Credentials(ACCESS_KEY, SECRET_KEY, REGION)
         self.write_configuration(extra_configuration)
 
