@@ -126,12 +126,25 @@ struct Worker: Sendable {
   }
 
   /// The last key of a page, or `nil` after the last page.
+  ///
+  /// Searched from the end, byte by byte: to parse the page would measure this program.
   private func lastKey(in page: [UInt8]) -> String? {
-    let text = String(decoding: page, as: UTF8.self)
-    guard text.contains("<IsTruncated>true"),
-      let end = text.ranges(of: "</Key>").last?.lowerBound,
-      let start = text[..<end].ranges(of: "<Key>").last?.upperBound
+    guard let end = lastIndex(of: "</Key>", in: page[...]),
+      let start = lastIndex(of: "<Key>", in: page[..<end]),
+      lastIndex(of: "<IsTruncated>true", in: page[...]) != nil
     else { return nil }
-    return String(text[start..<end])
+    return String(decoding: page[(start + 5)..<end], as: UTF8.self)
+  }
+
+  private func lastIndex(of text: StaticString, in bytes: ArraySlice<UInt8>) -> Int? {
+    let wanted = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    var index = bytes.endIndex - wanted.count
+    while index >= bytes.startIndex {
+      if bytes[index] == wanted[0], bytes[index..<(index + wanted.count)].elementsEqual(wanted) {
+        return index
+      }
+      index -= 1
+    }
+    return nil
   }
 }
