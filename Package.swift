@@ -90,7 +90,8 @@ let package = Package(
     layer(
       "Daemon",
       [
-        "AdminAPI", "APICommon", "Base", "Blocks", "CShims", "Codecs", "Crypto", "HTTP", "LocalDB", "Model",
+        "AdminAPI", "APICommon", "Base", "Blocks", "CShims", "Codecs", "Crypto", "HTTP", "LocalDB",
+        "Model",
         "Reactor", "S3API", "Tables",
       ]),
     layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),

@@ -2,9 +2,11 @@
 
 /// A number of bytes with a unit.
 package enum ByteSize {
-  /// Reads `"512"`, `"8K"`, `"1M"`, `"500G"`, `"2T"` and `"1.5G"`: powers of 1024, as the operating
-  /// system's tools count. `KiB`, `MiB`, ... are the same; `KB`, `MB`, ... are powers of 1000, as disk
-  /// makers count. Case does not matter. `nil` when the text is none of these, negative or too large.
+  /// Reads `"512"`, `"8K"`, `"1M"`, `"500G"`, `"2T"` and `"1.5G"`.
+  ///
+  /// Powers of 1024, as the operating system's tools count. `KiB`, `MiB`, ... are the same; `KB`, `MB`, ... are
+  /// powers of 1000, as disk makers count. Case does not matter. `nil` when the text is none of these,
+  /// negative or too large.
   package static func parse(_ text: String) -> UInt64? {
     let characters = Array(text.utf8)
     let split =

@@ -102,7 +102,9 @@ package struct CivilTime: Equatable, Sendable {
   }
 
   /// `20261121T092200Z`, as AWS Signature Version 4 writes dates.
-  package var basic: String { "\(basicDay)T\(digits(hour, 2))\(digits(minute, 2))\(digits(second, 2))Z" }
+  package var basic: String {
+    "\(basicDay)T\(digits(hour, 2))\(digits(minute, 2))\(digits(second, 2))Z"
+  }
 
   /// `20261121`: the day of a Signature Version 4 scope.
   package var basicDay: String { "\(digits(year, 4))\(digits(month, 2))\(digits(day, 2))" }

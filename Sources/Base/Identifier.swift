@@ -178,5 +178,7 @@ package typealias BucketID = Identifier32<BucketTag>
 package typealias BlockHash = Identifier32<BlockTag>
 
 /// Names one attempt to write an object, a part or a multipart upload, and owns the references and the
-/// manifest that the attempt made. Timestamps order; they never identify.
+/// manifest that the attempt made.
+///
+/// Timestamps order; they never identify.
 package typealias UploadID = Identifier16<UploadTag>

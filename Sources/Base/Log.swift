@@ -41,7 +41,9 @@ package enum LogLevel: Int, Comparable, Sendable, CaseIterable {
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// Where log lines go. Any thread may write; a line is one write(2), so lines never mix.
+/// Where log lines go.
+///
+/// Any thread may write; a line is one write(2), so lines never mix.
 package final class LogOutput: Sendable {
   /// The form of a line.
   package enum Format: Sendable {
@@ -136,8 +138,10 @@ package final class LogOutput: Sendable {
   private static func timestamp() -> String {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
-    return CivilTime(WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000))
-      .iso8601
+    return CivilTime(
+      WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    )
+    .iso8601
   }
 }
 

@@ -94,7 +94,9 @@ package final class MetricsRegistry: Sendable {
 
   package init() {}
 
-  /// Makes and registers a counter. By convention `name` ends in `_total`.
+  /// Makes and registers a counter.
+  ///
+  /// By convention `name` ends in `_total`.
   package func counter(
     _ name: String, _ help: String, labels: KeyValuePairs<String, String> = [:]
   ) -> Counter {
@@ -112,7 +114,9 @@ package final class MetricsRegistry: Sendable {
     return gauge
   }
 
-  /// Makes and registers a histogram of durations. By convention `name` ends in `_seconds`.
+  /// Makes and registers a histogram of durations.
+  ///
+  /// By convention `name` ends in `_seconds`.
   package func histogram(
     _ name: String, _ help: String, labels: KeyValuePairs<String, String> = [:]
   ) -> Histogram {

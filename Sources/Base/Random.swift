@@ -38,7 +38,9 @@ package final class SystemRandom: RandomSource {
 
   private init() {}
 
-  /// 64 bits of getrandom(2). Stops the process when the kernel has none to give, as going on with
+  /// 64 bits of getrandom(2).
+  ///
+  /// Stops the process when the kernel has none to give, as going on with
   /// guessable identifiers would be worse.
   package func next() -> UInt64 {
     var value: UInt64 = 0

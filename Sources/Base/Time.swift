@@ -27,7 +27,9 @@ package struct MonotonicInstant: Hashable, Comparable, Sendable {
     return .init(nanoseconds: underflow ? 0 : difference)
   }
 
-  /// How long `right` lies before `left`; negative when it lies after. Saturates at 292 years.
+  /// How long `right` lies before `left`; negative when it lies after.
+  ///
+  /// Saturates at 292 years.
   @inlinable package static func - (left: Self, right: Self) -> Duration {
     if left >= right {
       return .nanoseconds(Int64(clamping: left.nanoseconds - right.nanoseconds))
