@@ -62,7 +62,8 @@ struct ListQuestion {
       if let token {
         query.after = try ContinuationToken.decode(token)
       } else if let startAfter, !startAfter.isEmpty {
-        query.after = query.position(marker: Array(startAfter.utf8))
+        // Unlike a marker, this is never a common prefix of the page before: keys below it may come.
+        query.after = .afterKey(Array(startAfter.utf8))
       }
     }
     self.query = query

@@ -51,7 +51,7 @@ import Testing
     ("prefix=b/&delimiter=/&list-type=2", ["b/1", "b/2", "b/c/"]),
     ("list-type=2&start-after=b/c/4&prefix=", ["c d", "d\u{1}e", "z/", "é/x"]),
     ("list-type=2&start-after=b/1&delimiter=/", ["b/", "c d", "d\u{1}e", "z/", "é/"]),
-    ("list-type=2&start-after=b/&delimiter=/", ["c d", "d\u{1}e", "z/", "é/"]),
+    ("list-type=2&start-after=b/&delimiter=/", ["b/", "c d", "d\u{1}e", "z/", "é/"]),
     ("marker=b/&delimiter=/", ["c d", "d\u{1}e", "z/", "é/"]),
     ("list-type=2&max-keys=0", []), ("prefix=none", []),
   ])
