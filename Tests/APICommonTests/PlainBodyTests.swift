@@ -43,6 +43,19 @@ import Testing
     }
   }
 
+  /// Without trailers nothing behind a chunk vouches for it: its own signature must.
+  @Test func refusesChangesThatNoTrailerWouldShow() async throws {
+    let body = AWSExamples.streamingBody
+    for place in [100, 65_000, 65_700, 66_000] + Array((body.count - 68)..<(body.count - 4)) {
+      var changed = body
+      changed[place] ^= 0x01
+      let error = await #expect(throws: S3Error.self, "byte \(place)") {
+        try await read(AWSExamples.streaming, changed, pieceBytes: 50_000)
+      }
+      #expect([.signatureDoesNotMatch, .invalidRequest].contains(error?.code), "byte \(place)")
+    }
+  }
+
   @Test func refusesEveryTruncation() async throws {
     let body = AWSExamples.streamingBody
     for count in Array(0..<90) + [66_000] + Array((body.count - 95)..<(body.count - 4)) {
@@ -75,6 +88,7 @@ import Testing
     ("ffffffffffffffff\r\n", .incompleteBody),
     ("10000000000000000\r\n", .invalidRequest),
     ("\r\n", .invalidRequest),
+    ("5\r\nhello\r\n", .incompleteBody),
     ("", .incompleteBody),
   ])
   func refusesMalformedUnsignedChunks(body: String, expected: S3ErrorCode) async throws {
