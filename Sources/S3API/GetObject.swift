@@ -35,14 +35,23 @@ enum GetObject {
   private static func send(
     _ request: S3Request, _ version: ObjectVersion, _ selection: Selection, _ headers: HTTPHeaders
   ) async throws {
-    let response = try await request.exchange.beginResponse(
-      selection.status, headers: headers, contentLength: UInt64(selection.range.count))
-    if request.exchange.request.method != "HEAD" && !selection.range.isEmpty {
-      try await request.store.objects.read(version, range: selection.range) { bytes in
-        try await response.write(bytes)
-      }
+    let exchange = request.exchange
+    let length = UInt64(selection.range.count)
+    guard exchange.request.method != "HEAD", !selection.range.isEmpty else {
+      let response = try await exchange.beginResponse(
+        selection.status, headers: headers, contentLength: length)
+      return try await response.finish()
     }
-    try await response.finish()
+    // The head waits for the first bytes: if they cannot be read, there is still an error to answer.
+    var response: HTTPResponseBody?
+    try await request.store.objects.read(version, range: selection.range) { bytes in
+      if response == nil {
+        response = try await exchange.beginResponse(
+          selection.status, headers: headers, contentLength: length)
+      }
+      try await response?.write(bytes)
+    }
+    try await response?.finish()
   }
 
   private static func checkConditions(

@@ -30,6 +30,14 @@ import Testing
     #expect(!taken.isEmpty)
   }
 
+  @Test func thePackagesHaveTheProgramsVersion() throws {
+    let source = try Repository.text("Sources/Daemon/GrangeVersion.swift")
+    let version = try #require(
+      source.split(separator: "text = \"").last?.split(separator: "\"").first)
+    #expect(try Repository.text("nix/package.nix").contains("version = \"\(version)\";"))
+    #expect(try Repository.text("CHANGELOG.md").contains("## \(version)"))
+  }
+
   @Test func theLicenceIsWhole() throws {
     let text = try Repository.text("LICENSE")
     #expect(text.contains("GNU AFFERO GENERAL PUBLIC LICENSE\n                       Version 3"))
