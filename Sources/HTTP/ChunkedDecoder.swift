@@ -12,7 +12,7 @@
 //   3. No byte behind the end is consumed.
 
 /// Decodes one chunked body.
-struct ChunkedDecoder {
+package struct ChunkedDecoder {
   private enum State {
     /// Before the first digit of a size.
     case sizeStart
@@ -39,10 +39,12 @@ struct ChunkedDecoder {
     fieldLimits: HeadLimits(headMaxBytes: trailersMaxBytes, fieldCountMax: trailerCountMax))
 
   /// The fields behind the last chunk.
-  private(set) var trailers = HTTPHeaders()
+  package private(set) var trailers = HTTPHeaders()
+
+  package init() {}
 
   /// Whether the body's last byte has been consumed.
-  var isFinished: Bool { state == .finished }
+  package var isFinished: Bool { state == .finished }
 
   /// How much plain data comes next; 0 when anything else does.
   ///
@@ -59,7 +61,7 @@ struct ChunkedDecoder {
   /// Decodes until the input is used up, the output is full or the body ends.
   ///
   /// - Returns: how many bytes of `input` were used, and how many were put into `output`.
-  mutating func decode(
+  package mutating func decode(
     _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws(HTTPRejection) -> (consumed: Int, produced: Int) {
     var consumed = 0

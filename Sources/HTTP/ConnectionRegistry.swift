@@ -10,7 +10,7 @@
 private import Synchronization
 
 /// One connection, as the one who stops it sees it.
-final class ConnectionEntry: Sendable {
+package final class ConnectionEntry: Sendable {
   private enum Phase {
     static let busy = 0
     static let idle = 1
@@ -24,6 +24,8 @@ final class ConnectionEntry: Sendable {
 
   private let phase = Atomic<Int>(Phase.busy)
   private let handle = Mutex(Handle())
+
+  package init() {}
 
   /// Names the task that serves the connection.
   func setTask(_ task: Task<Void, Never>) {

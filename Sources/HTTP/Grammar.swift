@@ -2,7 +2,7 @@
 
 /// Whether `byte` may stand in a token: a method, a field name, a coding (RFC 9110, section 5.6.2).
 @inline(__always)
-func isTokenCharacter(_ byte: UInt8) -> Bool {
+package func isTokenCharacter(_ byte: UInt8) -> Bool {
   // One bit a character: 0x00-0x3F and 0x40-0x7F.
   let set: UInt64 = byte < 64 ? 0x03ff_6cfa_0000_0000 : 0x57ff_ffff_c7ff_fffe
   return byte < 128 && (set >> UInt64(byte & 63)) & 1 == 1
@@ -13,7 +13,7 @@ func isTokenCharacter(_ byte: UInt8) -> Bool {
 /// The grammar of a registered name allows a comma too. It is left out, as a comma is what two Host fields
 /// joined by a careless proxy look like.
 @inline(__always)
-func isHostCharacter(_ byte: UInt8) -> Bool {
+package func isHostCharacter(_ byte: UInt8) -> Bool {
   let set: UInt64 = byte < 64 ? 0x2fff_6ff2_0000_0000 : 0x47ff_fffe_afff_fffe
   return byte < 128 && (set >> UInt64(byte & 63)) & 1 == 1
 }

@@ -15,7 +15,7 @@ package enum HTTPEndpoint: Hashable, Sendable {
   case unix(path: String)
 
   /// What the Host field says.
-  var authority: String {
+  package var authority: String {
     switch self {
     case .tcp(let host, let port): Self.authority(host, port, usual: 80)
     case .tls(let host, let port): Self.authority(host, port, usual: 443)

@@ -46,7 +46,7 @@ package struct HTTPHeaders: Sendable {
   }
 
   /// The field lines as they are sent.
-  func withFieldLines<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+  package func withFieldLines<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[fieldsStart...])) }
   }
 

@@ -17,10 +17,15 @@
 private import Glibc
 
 /// How large a head may be.
-struct HeadLimits {
+package struct HeadLimits {
   /// From its first byte to its last.
-  var headMaxBytes: Int
-  var fieldCountMax: Int
+  package var headMaxBytes: Int
+  package var fieldCountMax: Int
+
+  package init(headMaxBytes: Int, fieldCountMax: Int) {
+    self.headMaxBytes = headMaxBytes
+    self.fieldCountMax = fieldCountMax
+  }
 }
 
 /// Finds the lines of a head and its fields.

@@ -6,7 +6,7 @@
 // Transfer-Encoding but one `chunked`, and any at all in HTTP/1.0.
 
 /// Where a body ends.
-enum BodyFraming: Equatable {
+package enum BodyFraming: Equatable {
   /// There is no body.
   case none
   /// After so many bytes.

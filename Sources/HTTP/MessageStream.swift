@@ -9,11 +9,13 @@ import Base
 import Reactor
 
 /// A connection, as parsers and writers of messages see it, for one task at a time.
-final class MessageStream {
+package final class MessageStream {
   let stream: any ByteStream
   let runtime: any Runtime
-  let received = ReceiveBuffer()
-  let pending = SendBuffer()
+  /// What the peer has sent and nobody has used.
+  package let received = ReceiveBuffer()
+  /// What is to be sent together with what comes next.
+  package let pending = SendBuffer()
   private let writeTimeout: Duration
 
   init(_ stream: any ByteStream, runtime: any Runtime, writeTimeout: Duration) {

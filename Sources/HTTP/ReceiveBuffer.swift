@@ -3,7 +3,7 @@
 import Reactor
 
 /// A window of unused bytes in a buffer that is borrowed while there are any.
-final class ReceiveBuffer {
+package final class ReceiveBuffer {
   private var buffer: PooledBuffer?
   private var start = 0
   private var end = 0
@@ -21,7 +21,7 @@ final class ReceiveBuffer {
   var isEmpty: Bool { start == end }
 
   /// Whether memory is borrowed.
-  var holdsBuffer: Bool { buffer != nil }
+  package var holdsBuffer: Bool { buffer != nil }
 
   /// Forgets the first `count` bytes.
   func consume(_ count: Int) {

@@ -3,19 +3,19 @@
 private import Glibc
 
 /// A request's head with what it means for the connection.
-struct ParsedRequest {
-  var head: HTTPRequestHead
-  var framing: BodyFraming
+package struct ParsedRequest {
+  package var head: HTTPRequestHead
+  package var framing: BodyFraming
   /// Whether the client wants to send another request on the connection.
-  var persists: Bool
+  package var persists: Bool
   /// Whether the client waits for `100 Continue` before it sends the body.
-  var expectsContinue: Bool
+  package var expectsContinue: Bool
   /// How many bytes the head takes.
-  var byteCount: Int
+  package var byteCount: Int
 }
 
 /// Parses one request's head; a new one for each.
-struct RequestParser {
+package struct RequestParser {
   private struct RequestLine {
     var method: String
     var target: Range<Int>
@@ -25,13 +25,15 @@ struct RequestParser {
   private var lines: HeadParser
   private var requestLine: RequestLine?
 
-  init(limits: HeadLimits) { lines = HeadParser(limits: limits) }
+  package init(limits: HeadLimits) { lines = HeadParser(limits: limits) }
 
   /// Goes on with `bytes`, which are all that arrived from the head's first byte on.
   ///
   /// - Returns: `nil` when more are needed.
   /// - Throws: the status to answer with before the connection is closed.
-  mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection) -> ParsedRequest? {
+  package mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection)
+    -> ParsedRequest?
+  {
     while true {
       switch try lines.parse(bytes) {
       case .needsMoreBytes: return nil

@@ -2,23 +2,23 @@
 // messages badly is not asked again on the same connection.
 
 /// A response's head with what it means for the connection.
-struct ParsedResponse {
-  var head: HTTPResponseHead
-  var framing: BodyFraming
+package struct ParsedResponse {
+  package var head: HTTPResponseHead
+  package var framing: BodyFraming
   /// Whether the connection may be used again once the body has been read.
-  var persists: Bool
+  package var persists: Bool
   /// How many bytes the head takes.
-  var byteCount: Int
+  package var byteCount: Int
 }
 
 /// Parses one response's head; a new one for each.
-struct ResponseParser {
+package struct ResponseParser {
   private var lines: HeadParser
   private var statusLine: (status: Int, minorVersion: Int)?
   /// Whether the request was a HEAD, whose response has no body whatever its fields say.
   private let answersHead: Bool
 
-  init(limits: HeadLimits, answersHead: Bool) {
+  package init(limits: HeadLimits, answersHead: Bool) {
     lines = HeadParser(limits: limits)
     self.answersHead = answersHead
   }
@@ -26,7 +26,9 @@ struct ResponseParser {
   /// Goes on with `bytes`, which are all that arrived from the head's first byte on.
   ///
   /// - Returns: `nil` when more are needed.
-  mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection) -> ParsedResponse? {
+  package mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(HTTPRejection)
+    -> ParsedResponse?
+  {
     while true {
       switch try lines.parse(bytes) {
       case .needsMoreBytes: return nil

@@ -3,7 +3,7 @@
 import Reactor
 
 /// A buffer borrowed for as long as it holds something; it grows when a head needs more.
-final class SendBuffer {
+package final class SendBuffer {
   private var borrowed: PooledBuffer?
   /// Takes the place of `borrowed` when more is needed.
   private var grown: UnsafeMutableRawBufferPointer?
@@ -23,7 +23,7 @@ final class SendBuffer {
   var room: Int { (storage?.count ?? BufferPool.bufferBytes) - count }
 
   /// Whether memory is borrowed.
-  var holdsBuffer: Bool { storage != nil }
+  package var holdsBuffer: Bool { storage != nil }
 
   /// Adds all of `bytes`.
   func append(_ bytes: UnsafeRawBufferPointer) {

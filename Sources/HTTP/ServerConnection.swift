@@ -12,11 +12,11 @@
 //      reset would take the response away from it.
 
 import Base
-import Reactor
+package import Reactor
 
 /// Serves one connection.
-final class ServerConnection {
-  let messages: MessageStream
+package final class ServerConnection {
+  package let messages: MessageStream
   let server: HTTPServer
   let peer: String
   let isTLS: Bool
@@ -24,7 +24,8 @@ final class ServerConnection {
   /// Counted up for each request, from a random start.
   private var requestNumber: UInt64
 
-  init(_ stream: any ByteStream, server: HTTPServer, entry: ConnectionEntry, isTLS: Bool) {
+  /// A connection over `stream`, which `server` can stop by `entry`.
+  package init(_ stream: any ByteStream, server: HTTPServer, entry: ConnectionEntry, isTLS: Bool) {
     self.server = server
     self.entry = entry
     self.isTLS = isTLS
@@ -35,7 +36,7 @@ final class ServerConnection {
   }
 
   /// Serves requests until the connection is to be closed.
-  func run() async {
+  package func run() async {
     while let request = await receiveHead() {
       guard await serve(request) else { return }
     }

@@ -1,9 +1,8 @@
 import Base
+import HTTP
 import Reactor
 import SimulatedWorld
 import Testing
-
-@testable import HTTP
 
 @Suite struct HTTPClientTests {
   private let endpoint = HTTPEndpoint.tcp(host: "store.example", port: 3900)

@@ -1,6 +1,5 @@
+import HTTP
 import Testing
-
-@testable import HTTP
 
 @Suite struct HTTPHeadersTests {
   private func wire(_ headers: HTTPHeaders) -> String {

@@ -1,11 +1,10 @@
 // Request bodies: when they are asked for, how they are slowed down, and what becomes of unread ones.
 
 import Base
+import HTTP
 import Reactor
 import SimulatedWorld
 import Testing
-
-@testable import HTTP
 
 @Suite struct HTTPServerBodyTests {
   @Test func continueIsSentOnTheFirstRead() throws {

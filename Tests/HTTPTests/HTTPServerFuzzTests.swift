@@ -2,11 +2,10 @@
 // closes, and has nothing left.
 
 import Base
+import HTTP
 import Reactor
 import SimulatedWorld
 import Testing
-
-@testable import HTTP
 
 @Suite struct HTTPServerFuzzTests {
   private static let samples = [

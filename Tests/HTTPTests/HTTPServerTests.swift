@@ -1,9 +1,8 @@
 import Base
+import HTTP
 import Reactor
 import SimulatedWorld
 import Testing
-
-@testable import HTTP
 
 @Suite struct HTTPServerTests {
   @Test(arguments: UInt64(1)...10)

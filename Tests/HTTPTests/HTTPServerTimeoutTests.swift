@@ -1,11 +1,10 @@
 // What is slow, too many or has to stop, in virtual time.
 
 import Base
+import HTTP
 import Reactor
 import SimulatedWorld
 import Testing
-
-@testable import HTTP
 
 @Suite struct HTTPServerTimeoutTests {
   @Test func anIdleConnectionIsClosed() throws {

@@ -1,11 +1,10 @@
 // What a server asks of its streams: few writes, and no buffer while it waits.
 
 import Base
+import HTTP
 import Reactor
 import SimulatedWorld
 import Testing
-
-@testable import HTTP
 
 /// Hands on to a stream and notes what is asked of it.
 private final class NotingStream: ByteStream {

@@ -1,10 +1,9 @@
 // Server and client over real sockets.
 
 import Base
+import HTTP
 import Reactor
 import Testing
-
-@testable import HTTP
 
 @Suite struct HTTPSocketTests {
   private struct Echo: HTTPHandler {

@@ -2,10 +2,9 @@
 // arrive.
 
 import Base
+import HTTP
 import SimulatedWorld
 import Testing
-
-@testable import HTTP
 
 @Suite struct ParserFuzzTests {
   /// Bytes that mean something to a parser, so that changes hit more than they would at random.

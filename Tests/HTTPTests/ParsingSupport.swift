@@ -1,6 +1,6 @@
 // Feeds bytes to the parsers under test in every way that bytes can arrive.
 
-@testable import HTTP
+import HTTP
 
 /// What became of a request's head.
 enum HeadOutcome: Equatable, CustomStringConvertible {

@@ -1,7 +1,6 @@
 import Base
+import HTTP
 import Testing
-
-@testable import HTTP
 
 @Suite struct RequestParserTests {
   /// Requests that leave room for two readings, or none, and what they are answered with.

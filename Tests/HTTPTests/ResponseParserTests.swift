@@ -1,6 +1,5 @@
+import HTTP
 import Testing
-
-@testable import HTTP
 
 @Suite struct ResponseParserTests {
   private func parse(_ text: String, answersHead: Bool = false) throws -> ParsedResponse? {

@@ -1,10 +1,9 @@
 // A server in the simulated world, and a client that speaks to it byte by byte.
 
 import Base
+import HTTP
 import Reactor
 import SimulatedWorld
-
-@testable import HTTP
 
 /// Handles by a closure.
 struct ClosureHandler: HTTPHandler {
