@@ -131,11 +131,14 @@ struct SimulatedRuntimeTests {
     await #expect(processExitsWith: .failure) {
       let runtime = SimulatedRuntime(seed: 7)
       try runtime.run {
-        runtime.at(runtime.now + .seconds(1)) {
-          // Keeps the runtime's thread busy until the foreign one has stopped the process.
-          while true {}
+        await withCheckedContinuation { continuation in
+          runtime.at(runtime.now + .seconds(1)) {
+            // The body waits by now, so that going on takes a job.
+            Task.detached { continuation.resume() }
+            // Keeps the runtime's thread busy until the foreign one has stopped the process.
+            while true {}
+          }
         }
-        await Task.detached {}.value
       }
     }
   }
