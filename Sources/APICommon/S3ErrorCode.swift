@@ -68,7 +68,7 @@ package enum S3ErrorCode: String, Sendable, CaseIterable {
   }
 
   /// The sentence when there is no better one.
-  var usualMessage: String {
+  package var usualMessage: String {
     switch self {
     case .accessDenied: "Access denied."
     case .authorizationHeaderMalformed: "The Authorization header is malformed."

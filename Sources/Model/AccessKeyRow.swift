@@ -1,30 +1,30 @@
 // A row of an access key (docs/formats/objects.md).
 
-import Base
-import Codecs
+package import Base
+package import Codecs
 import LocalDB
-import Tables
+package import Tables
 
 /// An access key, or the fact that it was deleted.
-struct AccessKeyRow: Equatable, Sendable {
+package struct AccessKeyRow: Equatable, Sendable {
   /// What a key is as long as it was not deleted.
-  struct Key: Equatable, Sendable {
-    var secret: String
-    var name: Register<String>
-    var mayCreateBuckets: Register<Bool>
-    var expiration: Register<WallTime?>
+  package struct Key: Equatable, Sendable {
+    package var secret: String
+    package var name: Register<String>
+    package var mayCreateBuckets: Register<Bool>
+    package var expiration: Register<WallTime?>
   }
 
   /// The latest time in the row.
-  var changed: Timestamp
+  package var changed: Timestamp
   /// A key that is imported again after it was deleted is created again: the later creation wins.
-  var created: Timestamp
-  var createdWall: WallTime
+  package var created: Timestamp
+  package var createdWall: WallTime
   /// `nil`: deleted.
-  var key: Key?
-  var trailing: [UInt8] = []
+  package var key: Key?
+  package var trailing: [UInt8] = []
 
-  init(created: Timestamp, createdWall: WallTime, secret: String, name: String) {
+  package init(created: Timestamp, createdWall: WallTime, secret: String, name: String) {
     changed = created
     self.created = created
     self.createdWall = createdWall
@@ -62,7 +62,7 @@ struct AccessKeyRow: Equatable, Sendable {
       })
   }
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 160)
     writer.version(1)
     writer.u64(changed.rawValue)
@@ -82,7 +82,7 @@ struct AccessKeyRow: Equatable, Sendable {
     return writer.bytes
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
     changed = Timestamp(rawValue: try reader.u64())
@@ -109,20 +109,20 @@ extension AccessKeyRow.Key {
 }
 
 /// The table of access keys.
-struct AccessKeySchema: TableSchema {
-  init() {}
+package struct AccessKeySchema: TableSchema {
+  package init() {}
 
-  var name: String { "access_key" }
-  var partitionKeyBytes: Int { 0 }
-  var isFullyReplicated: Bool { true }
+  package var name: String { "access_key" }
+  package var partitionKeyBytes: Int { 0 }
+  package var isFullyReplicated: Bool { true }
 
-  func encode(_ row: AccessKeyRow) -> [UInt8] { row.encoded }
-  func decode(_ bytes: UnsafeRawBufferPointer) throws -> AccessKeyRow {
+  package func encode(_ row: AccessKeyRow) -> [UInt8] { row.encoded }
+  package func decode(_ bytes: UnsafeRawBufferPointer) throws -> AccessKeyRow {
     try AccessKeyRow(bytes)
   }
-  func merge(_ a: AccessKeyRow, _ b: AccessKeyRow) -> AccessKeyRow { .merged(a, b) }
-  func timestamp(of row: AccessKeyRow) -> Timestamp { row.changed }
-  func tombstoneTimestamp(_ row: AccessKeyRow) -> Timestamp? {
+  package func merge(_ a: AccessKeyRow, _ b: AccessKeyRow) -> AccessKeyRow { .merged(a, b) }
+  package func timestamp(of row: AccessKeyRow) -> Timestamp { row.changed }
+  package func tombstoneTimestamp(_ row: AccessKeyRow) -> Timestamp? {
     row.key == nil ? row.changed : nil
   }
 }

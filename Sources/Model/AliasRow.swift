@@ -5,20 +5,22 @@
 //      claim before it.
 //   2. Of two claims of one epoch, made by nodes that did not know of each other, the earlier stays.
 
-import Base
-import Codecs
+package import Base
+package import Codecs
 import LocalDB
-import Tables
+package import Tables
 
 /// A bucket's name: global, or seen by one access key.
-struct AliasName: Hashable, Comparable, Sendable {
+package struct AliasName: Hashable, Comparable, Sendable {
   /// `nil` for a global name.
-  var accessKeyID: String?
-  var name: String
+  package var accessKeyID: String?
+  package var name: String
 
-  static func global(_ name: String) -> AliasName { AliasName(accessKeyID: nil, name: name) }
+  package static func global(_ name: String) -> AliasName {
+    AliasName(accessKeyID: nil, name: name)
+  }
 
-  static func local(_ name: String, of accessKeyID: String) -> AliasName {
+  package static func local(_ name: String, of accessKeyID: String) -> AliasName {
     AliasName(accessKeyID: accessKeyID, name: name)
   }
 
@@ -28,13 +30,13 @@ struct AliasName: Hashable, Comparable, Sendable {
   }
 
   /// The sort key of the name's row.
-  var sortKey: [UInt8] {
+  package var sortKey: [UInt8] {
     guard let accessKeyID else { return [0] + Array(name.utf8) }
     return [1] + Array(accessKeyID.utf8) + [0] + Array(name.utf8)
   }
 
   /// The name with the sort key `bytes`; `nil` when there is none.
-  init?(sortKey bytes: [UInt8]) {
+  package init?(sortKey bytes: [UInt8]) {
     switch bytes.first {
     case 0:
       guard let name = String(validating: bytes[1...], as: UTF8.self) else { return nil }
@@ -49,22 +51,22 @@ struct AliasName: Hashable, Comparable, Sendable {
     }
   }
 
-  static func < (left: Self, right: Self) -> Bool {
+  package static func < (left: Self, right: Self) -> Bool {
     left.sortKey.lexicographicallyPrecedes(right.sortKey)
   }
 }
 
 /// Which bucket a name means.
-struct AliasRow: Equatable, Sendable {
+package struct AliasRow: Equatable, Sendable {
   /// The latest time in the row.
-  var changed: Timestamp
-  var epoch: UInt64
-  var claimed: Timestamp
-  var bucket: BucketID
-  var isReleased: Bool
-  var trailing: [UInt8] = []
+  package var changed: Timestamp
+  package var epoch: UInt64
+  package var claimed: Timestamp
+  package var bucket: BucketID
+  package var isReleased: Bool
+  package var trailing: [UInt8] = []
 
-  init(
+  package init(
     changed: Timestamp, epoch: UInt64, claimed: Timestamp, bucket: BucketID,
     isReleased: Bool = false
   ) {
@@ -90,7 +92,7 @@ struct AliasRow: Equatable, Sendable {
     return other.trailing.lexicographicallyPrecedes(trailing)
   }
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 64)
     writer.version(1)
     writer.u64(changed.rawValue)
@@ -102,7 +104,7 @@ struct AliasRow: Equatable, Sendable {
     return writer.bytes
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
     changed = Timestamp(rawValue: try reader.u64())
@@ -115,18 +117,18 @@ struct AliasRow: Equatable, Sendable {
 }
 
 /// The table of bucket names.
-struct AliasSchema: TableSchema {
-  init() {}
+package struct AliasSchema: TableSchema {
+  package init() {}
 
-  var name: String { "bucket_alias" }
-  var partitionKeyBytes: Int { 0 }
-  var isFullyReplicated: Bool { true }
+  package var name: String { "bucket_alias" }
+  package var partitionKeyBytes: Int { 0 }
+  package var isFullyReplicated: Bool { true }
 
-  func encode(_ row: AliasRow) -> [UInt8] { row.encoded }
-  func decode(_ bytes: UnsafeRawBufferPointer) throws -> AliasRow { try AliasRow(bytes) }
-  func merge(_ a: AliasRow, _ b: AliasRow) -> AliasRow { .merged(a, b) }
-  func timestamp(of row: AliasRow) -> Timestamp { row.changed }
-  func tombstoneTimestamp(_ row: AliasRow) -> Timestamp? {
+  package func encode(_ row: AliasRow) -> [UInt8] { row.encoded }
+  package func decode(_ bytes: UnsafeRawBufferPointer) throws -> AliasRow { try AliasRow(bytes) }
+  package func merge(_ a: AliasRow, _ b: AliasRow) -> AliasRow { .merged(a, b) }
+  package func timestamp(of row: AliasRow) -> Timestamp { row.changed }
+  package func tombstoneTimestamp(_ row: AliasRow) -> Timestamp? {
     row.isReleased ? row.changed : nil
   }
 }

@@ -17,12 +17,12 @@ import Tables
 /// Stores the bytes of one upload as blocks.
 ///
 /// It belongs to the task of its writer.
-final class BlockPipeline {
+package final class BlockPipeline {
   /// How many full blocks are hashed and written while the next arrives: one to hash, one that
   /// waits for its fsync.
   ///
   /// More would fill memory without making a disk faster.
-  static let inFlightMax = 2
+  package static let inFlightMax = 2
   /// The most blocks that a row lists itself.
   static let blocksInRowMax = 16
 

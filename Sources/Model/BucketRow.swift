@@ -1,14 +1,14 @@
 // A row of a bucket (docs/formats/objects.md).
 
-import Base
-import Codecs
+package import Base
+package import Codecs
 import LocalDB
-import Tables
+package import Tables
 
 /// A bucket: its state, who may do what, and the names that it goes by.
-struct BucketRow: Equatable, Sendable {
+package struct BucketRow: Equatable, Sendable {
   /// The raw values are on disk.
-  enum State: UInt8, Sendable {
+  package enum State: UInt8, Sendable {
     case live = 0
     /// Being deleted: no object is accepted until the deletion is confirmed or taken back.
     case deleting = 1
@@ -17,17 +17,17 @@ struct BucketRow: Equatable, Sendable {
   }
 
   /// The latest time in the row.
-  var changed: Timestamp
-  var created: Timestamp
-  var createdWall: WallTime
-  var state: Register<State>
+  package var changed: Timestamp
+  package var created: Timestamp
+  package var createdWall: WallTime
+  package var state: Register<State>
   /// By key ID.
-  var grants = RegisterMap<String, UInt8>()
+  package var grants = RegisterMap<String, UInt8>()
   /// By the alias' key in the table of names; whether the bucket still has it.
-  var names = RegisterMap<AliasName, Bool>()
-  var trailing: [UInt8] = []
+  package var names = RegisterMap<AliasName, Bool>()
+  package var trailing: [UInt8] = []
 
-  init(created: Timestamp, createdWall: WallTime) {
+  package init(created: Timestamp, createdWall: WallTime) {
     changed = created
     self.created = created
     self.createdWall = createdWall
@@ -58,7 +58,7 @@ struct BucketRow: Equatable, Sendable {
     return result
   }
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 128)
     writer.version(1)
     writer.u64(changed.rawValue)
@@ -82,7 +82,7 @@ struct BucketRow: Equatable, Sendable {
     return writer.bytes
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
     changed = Timestamp(rawValue: try reader.u64())
@@ -141,18 +141,18 @@ struct BucketStamp: Equatable, Comparable, Sendable {
 }
 
 /// The table of buckets.
-struct BucketSchema: TableSchema {
-  init() {}
+package struct BucketSchema: TableSchema {
+  package init() {}
 
-  var name: String { "bucket" }
-  var partitionKeyBytes: Int { 0 }
-  var isFullyReplicated: Bool { true }
+  package var name: String { "bucket" }
+  package var partitionKeyBytes: Int { 0 }
+  package var isFullyReplicated: Bool { true }
 
-  func encode(_ row: BucketRow) -> [UInt8] { row.encoded }
-  func decode(_ bytes: UnsafeRawBufferPointer) throws -> BucketRow { try BucketRow(bytes) }
-  func merge(_ a: BucketRow, _ b: BucketRow) -> BucketRow { .merged(a, b) }
-  func timestamp(of row: BucketRow) -> Timestamp { row.changed }
-  func tombstoneTimestamp(_ row: BucketRow) -> Timestamp? {
+  package func encode(_ row: BucketRow) -> [UInt8] { row.encoded }
+  package func decode(_ bytes: UnsafeRawBufferPointer) throws -> BucketRow { try BucketRow(bytes) }
+  package func merge(_ a: BucketRow, _ b: BucketRow) -> BucketRow { .merged(a, b) }
+  package func timestamp(of row: BucketRow) -> Timestamp { row.changed }
+  package func tombstoneTimestamp(_ row: BucketRow) -> Timestamp? {
     row.state.value == .deleted ? row.changed : nil
   }
 }

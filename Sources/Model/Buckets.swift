@@ -9,7 +9,7 @@ import Tables
 
 /// The buckets of the cluster.
 package final class Buckets: Sendable {
-  let parts: StoreParts
+  package let parts: StoreParts
 
   init(_ parts: StoreParts) { self.parts = parts }
 

@@ -4,24 +4,24 @@
 // that relies on them, and go after it.
 
 import Base
-import Codecs
+package import Codecs
 import LocalDB
-import Tables
+package import Tables
 
 /// Consecutive blocks of an object or a part, or the fact that they were released.
-struct ManifestRow: Equatable, Sendable {
+package struct ManifestRow: Equatable, Sendable {
   /// How many blocks a row lists: 36 KB, which one read brings.
   static let blocksMax = 1000
 
-  var timestamp: Timestamp
+  package var timestamp: Timestamp
   /// The row that the blocks belong to: partition key and sort key in `object`.
-  var owner: RowKey
-  var blocks: [BlockEntry]
-  var isDeleted: Bool
-  var trailing: [UInt8] = []
+  package var owner: RowKey
+  package var blocks: [BlockEntry]
+  package var isDeleted: Bool
+  package var trailing: [UInt8] = []
 
   /// The tombstone of a manifest row.
-  static func deleted(at timestamp: Timestamp) -> ManifestRow {
+  package static func deleted(at timestamp: Timestamp) -> ManifestRow {
     ManifestRow(
       timestamp: timestamp, owner: RowKey(partitionKey: []), blocks: [], isDeleted: true)
   }
@@ -32,7 +32,7 @@ struct ManifestRow: Equatable, Sendable {
   }
 
   /// The sort key of chunk `chunk` of part `part`.
-  static func sortKey(part: UInt16, chunk: UInt32) -> [UInt8] {
+  package static func sortKey(part: UInt16, chunk: UInt32) -> [UInt8] {
     var writer = BinaryWriter(capacity: 6)
     writer.u16(part)
     writer.u32(chunk)
@@ -52,14 +52,14 @@ struct ManifestRow: Equatable, Sendable {
     return left != right && left.encoded.lexicographicallyPrecedes(right.encoded)
   }
 
-  init(timestamp: Timestamp, owner: RowKey, blocks: [BlockEntry], isDeleted: Bool = false) {
+  package init(timestamp: Timestamp, owner: RowKey, blocks: [BlockEntry], isDeleted: Bool = false) {
     self.timestamp = timestamp
     self.owner = owner
     self.blocks = blocks
     self.isDeleted = isDeleted
   }
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 64 + blocks.count * 36)
     writer.version(1)
     writer.u64(timestamp.rawValue)
@@ -73,7 +73,7 @@ struct ManifestRow: Equatable, Sendable {
     return writer.bytes
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
     timestamp = Timestamp(rawValue: try reader.u64())
@@ -95,25 +95,25 @@ struct ManifestRow: Equatable, Sendable {
 }
 
 /// The table of manifest rows.
-struct ManifestSchema: TableSchema {
-  init() {}
+package struct ManifestSchema: TableSchema {
+  package init() {}
 
-  var name: String { "manifest" }
-  var partitionKeyBytes: Int { UploadID.byteCount }
+  package var name: String { "manifest" }
+  package var partitionKeyBytes: Int { UploadID.byteCount }
 
-  func encode(_ row: ManifestRow) -> [UInt8] { row.encoded }
-  func decode(_ bytes: UnsafeRawBufferPointer) throws -> ManifestRow {
+  package func encode(_ row: ManifestRow) -> [UInt8] { row.encoded }
+  package func decode(_ bytes: UnsafeRawBufferPointer) throws -> ManifestRow {
     try ManifestRow(bytes)
   }
 
-  func merge(_ a: ManifestRow, _ b: ManifestRow) -> ManifestRow {
+  package func merge(_ a: ManifestRow, _ b: ManifestRow) -> ManifestRow {
     var winner = b.beats(a) ? b : a
     winner.timestamp = max(a.timestamp, b.timestamp)
     return winner
   }
 
-  func timestamp(of row: ManifestRow) -> Timestamp { row.timestamp }
-  func tombstoneTimestamp(_ row: ManifestRow) -> Timestamp? {
+  package func timestamp(of row: ManifestRow) -> Timestamp { row.timestamp }
+  package func tombstoneTimestamp(_ row: ManifestRow) -> Timestamp? {
     row.isDeleted ? row.timestamp : nil
   }
 }

@@ -21,6 +21,17 @@ package struct UploadedPart: Equatable, Sendable {
   package var etag: String
   package var checksums: [ObjectChecksum]
   package var lastModified: WallTime
+
+  package init(
+    number: Int, sizeBytes: UInt64, etag: String, checksums: [ObjectChecksum],
+    lastModified: WallTime
+  ) {
+    self.number = number
+    self.sizeBytes = sizeBytes
+    self.etag = etag
+    self.checksums = checksums
+    self.lastModified = lastModified
+  }
 }
 
 /// A part as a completion names it.

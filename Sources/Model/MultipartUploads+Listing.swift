@@ -60,14 +60,14 @@ extension MultipartUploads {
   }
 
   /// A part with its row.
-  struct NumberedPart: Sendable {
-    var number: UInt16
-    var uploadID: UploadID
-    var part: PartRow.Part
+  package struct NumberedPart: Sendable {
+    package var number: UInt16
+    package var uploadID: UploadID
+    package var part: PartRow.Part
   }
 
   /// The live part rows with numbers above `after`, in order.
-  func partRows(
+  package func partRows(
     bucket: BucketID, key: ObjectKey, id: UploadID, after: Int, limit: Int
   ) async throws -> [NumberedPart] {
     var result: [NumberedPart] = []

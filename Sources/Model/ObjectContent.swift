@@ -1,15 +1,20 @@
 // Where an object's bytes are (docs/formats/objects.md).
 
-import Base
+package import Base
 
 /// A block of an object.
-struct BlockEntry: Equatable, Sendable {
-  var hash: BlockHash
-  var sizeBytes: UInt32
+package struct BlockEntry: Equatable, Sendable {
+  package var hash: BlockHash
+  package var sizeBytes: UInt32
+
+  package init(hash: BlockHash, sizeBytes: UInt32) {
+    self.hash = hash
+    self.sizeBytes = sizeBytes
+  }
 }
 
 /// Where the bytes of an object or a part are.
-enum ObjectContent: Equatable, Sendable {
+package enum ObjectContent: Equatable, Sendable {
   /// In the row itself.
   case inline([UInt8])
   /// In these blocks, of which the row lists all.
@@ -19,27 +24,34 @@ enum ObjectContent: Equatable, Sendable {
 }
 
 /// Consecutive parts of one size.
-struct PartRun: Equatable, Sendable {
+package struct PartRun: Equatable, Sendable {
   /// The number of the first part; the others follow without a gap.
-  var first: UInt16
-  var count: UInt16
+  package var first: UInt16
+  package var count: UInt16
   /// The size of each part.
-  var sizeBytes: UInt64
+  package var sizeBytes: UInt64
   /// The size of each block of a part but its last.
-  var blockBytes: UInt32
+  package var blockBytes: UInt32
+
+  package init(first: UInt16, count: UInt16, sizeBytes: UInt64, blockBytes: UInt32) {
+    self.first = first
+    self.count = count
+    self.sizeBytes = sizeBytes
+    self.blockBytes = blockBytes
+  }
 }
 
 /// The parts of an object in order.
 ///
 /// Runs of equal parts are one entry, so that the usual 10,000 parts of one size take as little
 /// room in a row as one part does.
-struct PartLayout: Equatable, Sendable {
-  var runs: [PartRun] = []
+package struct PartLayout: Equatable, Sendable {
+  package var runs: [PartRun] = []
 
   var count: Int { runs.reduce(0) { $0 + Int($1.count) } }
 
   /// Adds a part behind the others; its number must be above theirs.
-  mutating func append(number: UInt16, sizeBytes: UInt64, blockBytes: UInt32) {
+  package mutating func append(number: UInt16, sizeBytes: UInt64, blockBytes: UInt32) {
     if let last = runs.last, last.sizeBytes == sizeBytes, last.blockBytes == blockBytes,
       UInt32(last.first) + UInt32(last.count) == UInt32(number)
     {

@@ -40,7 +40,8 @@ extension ObjectRow {
 }
 
 extension BucketUsage {
-  static let zero = BucketUsage(objects: 0, bytes: 0, unfinishedUploads: 0)
+  /// Nothing is counted.
+  package static let zero = BucketUsage(objects: 0, bytes: 0, unfinishedUploads: 0)
 
   /// Takes `old` away and adds `new`.
   ///

@@ -9,20 +9,24 @@
 //      whichever way the other came: a write, a sync between replicas, a repair.
 //   2. A row that replaces another of the same upload queues nothing: it describes the same blocks.
 
-import Base
+package import Base
 import Codecs
-import LocalDB
+package import LocalDB
 import Tables
 
 /// The replica's own notes about the rows of `object`.
-struct ObjectJournal: Sendable {
-  let releases: Tree
+package struct ObjectJournal: Sendable {
+  /// The release queue: what is due when, as `releaseKey` says.
+  package let releases: Tree
   let renewals: Tree
   let usage: Tree
   let runtime: any Runtime
   let releaseDelay: Duration
 
-  init(database: LocalDatabase, runtime: any Runtime, releaseDelay: Duration) throws {
+  /// Opens the trees of the notes.
+  ///
+  /// - Throws: `LocalDBError`.
+  package init(database: LocalDatabase, runtime: any Runtime, releaseDelay: Duration) throws {
     releases = try database.tree("model_release")
     renewals = try database.tree("model_renewed")
     usage = try database.tree("model_usage")
@@ -73,7 +77,7 @@ struct ObjectJournal: Sendable {
   }
 
   /// The key of an entry that is due `delay` from now.
-  func releaseKey(_ upload: UploadID, after delay: Duration) -> [UInt8] {
+  package func releaseKey(_ upload: UploadID, after delay: Duration) -> [UInt8] {
     var writer = BinaryWriter(capacity: 24)
     let due = runtime.wallNow.milliseconds + delay.wholeNanoseconds / 1_000_000
     writer.u64(UInt64(max(0, due)))

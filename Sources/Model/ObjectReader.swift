@@ -1,6 +1,6 @@
 // Reads ranges of an object's bytes, wherever they are.
 
-import Base
+package import Base
 import Blocks
 import Tables
 
@@ -64,11 +64,11 @@ struct ObjectReader {
 }
 
 /// The blocks that a range of an object touches, in order.
-struct BlockWalk {
+package struct BlockWalk {
   /// Bytes of one block.
-  struct Piece: Equatable, Sendable {
-    var hash: BlockHash
-    var range: Range<Int>
+  package struct Piece: Equatable, Sendable {
+    package var hash: BlockHash
+    package var range: Range<Int>
   }
 
   private let parts: StoreParts
@@ -80,7 +80,7 @@ struct BlockWalk {
   private var index = 0
   private var start: UInt64 = 0
 
-  init(_ parts: StoreParts, _ version: ObjectVersion, _ range: Range<UInt64>) {
+  package init(_ parts: StoreParts, _ version: ObjectVersion, _ range: Range<UInt64>) {
     self.parts = parts
     self.version = version
     self.range = range
@@ -88,7 +88,7 @@ struct BlockWalk {
   }
 
   /// The next piece; `nil` at the end of the range.
-  mutating func next() async throws -> Piece? {
+  package mutating func next() async throws -> Piece? {
     while !range.isEmpty {
       while index < blocks.count {
         let block = blocks[index]

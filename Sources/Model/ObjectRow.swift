@@ -3,13 +3,13 @@
 // The three kinds share a table so that one replica-side operation can put a version, close its upload and
 // queue what it supersedes in one transaction.
 
-import Base
-import Codecs
-import LocalDB
-import Tables
+package import Base
+package import Codecs
+package import LocalDB
+package import Tables
 
 /// A row of the table `object`.
-enum ObjectRow: Equatable, Sendable {
+package enum ObjectRow: Equatable, Sendable {
   case version(VersionRow)
   case upload(UploadRow)
   case part(PartRow)
@@ -30,7 +30,7 @@ enum ObjectRow: Equatable, Sendable {
     }
   }
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 256)
     writer.version(1)
     switch self {
@@ -47,7 +47,7 @@ enum ObjectRow: Equatable, Sendable {
     return writer.bytes
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
     switch ObjectRowKind(rawValue: try reader.u8()) {
@@ -60,14 +60,14 @@ enum ObjectRow: Equatable, Sendable {
 }
 
 /// Where rows of a bucket lie.
-enum ObjectPartition {
+package enum ObjectPartition {
   /// Bucket ID and shard.
   static let bytes = BucketID.byteCount + 2
 
   /// The partition key of a bucket's shard.
   ///
   /// There is one shard for now.
-  static func key(_ bucket: BucketID, shard: UInt16 = 0) -> [UInt8] {
+  package static func key(_ bucket: BucketID, shard: UInt16 = 0) -> [UInt8] {
     var bytes = bucket.bytes
     bytes.append(UInt8(shard >> 8))
     bytes.append(UInt8(truncatingIfNeeded: shard))
@@ -81,16 +81,18 @@ enum ObjectPartition {
 }
 
 /// The table of objects.
-struct ObjectSchema: TableSchema {
-  let journal: ObjectJournal
+package struct ObjectSchema: TableSchema {
+  private let journal: ObjectJournal
 
-  var name: String { "object" }
-  var partitionKeyBytes: Int { ObjectPartition.bytes }
+  package init(journal: ObjectJournal) { self.journal = journal }
 
-  func encode(_ row: ObjectRow) -> [UInt8] { row.encoded }
-  func decode(_ bytes: UnsafeRawBufferPointer) throws -> ObjectRow { try ObjectRow(bytes) }
+  package var name: String { "object" }
+  package var partitionKeyBytes: Int { ObjectPartition.bytes }
 
-  func merge(_ a: ObjectRow, _ b: ObjectRow) -> ObjectRow {
+  package func encode(_ row: ObjectRow) -> [UInt8] { row.encoded }
+  package func decode(_ bytes: UnsafeRawBufferPointer) throws -> ObjectRow { try ObjectRow(bytes) }
+
+  package func merge(_ a: ObjectRow, _ b: ObjectRow) -> ObjectRow {
     switch (a, b) {
     case (.version(let a), .version(let b)): .version(.merged(a, b))
     case (.upload(let a), .upload(let b)): .upload(.merged(a, b))
@@ -100,18 +102,18 @@ struct ObjectSchema: TableSchema {
     }
   }
 
-  func timestamp(of row: ObjectRow) -> Timestamp { row.timestamp }
+  package func timestamp(of row: ObjectRow) -> Timestamp { row.timestamp }
 
-  func tombstoneTimestamp(_ row: ObjectRow) -> Timestamp? {
+  package func tombstoneTimestamp(_ row: ObjectRow) -> Timestamp? {
     row.isTombstone ? row.timestamp : nil
   }
 
-  func newerTimestamp(held: ObjectRow, incoming: ObjectRow) -> Timestamp? {
+  package func newerTimestamp(held: ObjectRow, incoming: ObjectRow) -> Timestamp? {
     merge(held, incoming) == held ? held.timestamp : nil
   }
 
   /// Objects and unfinished multipart uploads are listed; other rows prove nothing to a reader.
-  func isWitness(_ row: ObjectRow) -> Bool {
+  package func isWitness(_ row: ObjectRow) -> Bool {
     switch row {
     case .version(let row): row.object != nil
     case .upload(let row): row.state == .open && row.purpose == .multipart
@@ -119,7 +121,7 @@ struct ObjectSchema: TableSchema {
     }
   }
 
-  func rowChanged(
+  package func rowChanged(
     _ key: RowKey, old: ObjectRow?, new: ObjectRow?, in transaction: WriteTransaction
   ) throws {
     try journal.rowChanged(key, old: old, new: new, in: transaction)

@@ -8,20 +8,20 @@
 //   1. Sort keys of one kind are in the order of the keys' bytes.
 //   2. The rows of one key are neighbours: no escaped key with its end is the beginning of another.
 
-import Base
-import Tables
+package import Base
+package import Tables
 
 /// The kinds of rows in the table `object`.
 ///
 /// The raw values are on disk.
-enum ObjectRowKind: UInt8, Sendable {
+package enum ObjectRowKind: UInt8, Sendable {
   case version = 1
   case upload = 2
   case part = 3
 }
 
 /// Which version of an object.
-enum VersionName: Hashable, Sendable {
+package enum VersionName: Hashable, Sendable {
   /// The one version of an object that is not versioned.
   case null
   /// A version among others; later ones first.
@@ -29,13 +29,13 @@ enum VersionName: Hashable, Sendable {
 }
 
 /// A sort key of the table `object`, taken apart.
-enum ObjectSortKey: Hashable, Sendable {
+package enum ObjectSortKey: Hashable, Sendable {
   case version(ObjectKey, VersionName)
   case upload(ObjectKey, UploadID)
   case part(ObjectKey, UploadID, number: UInt16)
 
   /// The sort key's bytes.
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var bytes: [UInt8]
     switch self {
     case .version(let key, .null):
@@ -59,7 +59,7 @@ enum ObjectSortKey: Hashable, Sendable {
   }
 
   /// Takes `bytes` apart; `nil` when they are no sort key.
-  init?(_ bytes: [UInt8]) {
+  package init?(_ bytes: [UInt8]) {
     guard let first = bytes.first, let kind = ObjectRowKind(rawValue: first),
       let (key, end) = Self.unescape(bytes[1...]), let key = try? ObjectKey(key)
     else { return nil }
@@ -100,7 +100,7 @@ enum ObjectSortKey: Hashable, Sendable {
 
 extension ObjectSortKey {
   /// The beginning of all rows of a kind whose keys begin with `prefix`.
-  static func prefixBytes(_ kind: ObjectRowKind, _ prefix: [UInt8]) -> [UInt8] {
+  package static func prefixBytes(_ kind: ObjectRowKind, _ prefix: [UInt8]) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(prefix.count + 4 + 26)
     bytes.append(kind.rawValue)
@@ -112,7 +112,7 @@ extension ObjectSortKey {
   }
 
   /// The beginning of all rows of a kind of one key.
-  static func keyBytes(_ kind: ObjectRowKind, _ key: ObjectKey) -> [UInt8] {
+  package static func keyBytes(_ kind: ObjectRowKind, _ key: ObjectKey) -> [UInt8] {
     var bytes = prefixBytes(kind, key.bytes)
     bytes.append(0)
     bytes.append(0)
@@ -120,12 +120,12 @@ extension ObjectSortKey {
   }
 
   /// The first sort key behind all rows of a kind whose keys begin with `prefix`.
-  static func endOfPrefix(_ kind: ObjectRowKind, _ prefix: [UInt8]) -> [UInt8] {
+  package static func endOfPrefix(_ kind: ObjectRowKind, _ prefix: [UInt8]) -> [UInt8] {
     successor(of: prefixBytes(kind, prefix))
   }
 
   /// The first sort key behind all rows of a kind of the key `key`, which need not be valid.
-  static func endOfKey(_ kind: ObjectRowKind, _ key: [UInt8]) -> [UInt8] {
+  package static func endOfKey(_ kind: ObjectRowKind, _ key: [UInt8]) -> [UInt8] {
     var bytes = prefixBytes(kind, key)
     bytes.append(0)
     bytes.append(1)

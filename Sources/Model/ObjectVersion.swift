@@ -12,7 +12,7 @@ package struct ObjectVersion: Sendable {
   package let lastModified: WallTime
   package let metadata: ObjectMetadata
   /// Where the bytes are.
-  let content: ObjectContent
+  package let content: ObjectContent
   /// The multipart upload that made it, if one did.
   let multipart: UploadID?
   /// The parts of a version that was uploaded in parts; or one with the number 0, of a version with manifest

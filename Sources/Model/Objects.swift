@@ -5,7 +5,7 @@ import Tables
 
 /// The objects of all buckets.
 package final class Objects: Sendable {
-  let parts: StoreParts
+  package let parts: StoreParts
 
   init(_ parts: StoreParts) { self.parts = parts }
 

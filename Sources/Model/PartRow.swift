@@ -3,28 +3,40 @@
 // A part that is uploaded again replaces the earlier one, as a version of an object does: the greater
 // (timestamp, upload ID) stays. The upload ID names the attempt to write the part, and owns its references.
 
-import Base
+package import Base
 import Codecs
-import Tables
+package import Tables
 
 /// A part, or the fact that it was deleted.
-struct PartRow: Equatable, Sendable {
+package struct PartRow: Equatable, Sendable {
   /// A part that was not deleted.
-  struct Part: Equatable, Sendable {
-    var lastModified: WallTime
-    var sizeBytes: UInt64
-    var etag: String
-    var checksums: [ObjectChecksum]
+  package struct Part: Equatable, Sendable {
+    package var lastModified: WallTime
+    package var sizeBytes: UInt64
+    package var etag: String
+    package var checksums: [ObjectChecksum]
     /// The size of each block but the last.
-    var blockBytes: UInt32
-    var content: ObjectContent
+    package var blockBytes: UInt32
+    package var content: ObjectContent
+
+    package init(
+      lastModified: WallTime, sizeBytes: UInt64, etag: String, checksums: [ObjectChecksum],
+      blockBytes: UInt32, content: ObjectContent
+    ) {
+      self.lastModified = lastModified
+      self.sizeBytes = sizeBytes
+      self.etag = etag
+      self.checksums = checksums
+      self.blockBytes = blockBytes
+      self.content = content
+    }
   }
 
-  var timestamp: Timestamp
-  var uploadID: UploadID
+  package var timestamp: Timestamp
+  package var uploadID: UploadID
   /// `nil`: deleted.
-  var part: Part?
-  var trailing: [UInt8] = []
+  package var part: Part?
+  package var trailing: [UInt8] = []
 
   /// The row that stays when both were written.
   static func merged(_ a: PartRow, _ b: PartRow) -> PartRow {
@@ -56,7 +68,7 @@ struct PartRow: Equatable, Sendable {
     writer.raw(trailing)
   }
 
-  init(timestamp: Timestamp, uploadID: UploadID, part: Part?) {
+  package init(timestamp: Timestamp, uploadID: UploadID, part: Part?) {
     self.timestamp = timestamp
     self.uploadID = uploadID
     self.part = part

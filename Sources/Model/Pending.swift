@@ -1,10 +1,10 @@
 // A task whose outcome is asked for later.
 
-import Base
+package import Base
 import Synchronization
 
 /// Work that goes on beside its starter: a block made durable while the next one arrives.
-final class Pending<Value: Sendable>: Sendable {
+package final class Pending<Value: Sendable>: Sendable {
   private final class Outcome: Sendable {
     let result = Mutex<Result<Value, any Error>?>(nil)
   }
@@ -13,7 +13,7 @@ final class Pending<Value: Sendable>: Sendable {
   private let outcome: Outcome
 
   /// Starts `body` on `runtime`.
-  init(_ runtime: any Runtime, _ body: @escaping @Sendable () async throws -> Value) {
+  package init(_ runtime: any Runtime, _ body: @escaping @Sendable () async throws -> Value) {
     let outcome = Outcome()
     self.outcome = outcome
     task = runtime.spawn {
@@ -28,7 +28,7 @@ final class Pending<Value: Sendable>: Sendable {
   }
 
   /// What `body` returned or threw, once it has.
-  var value: Value {
+  package var value: Value {
     get async throws {
       await task.value
       guard let result = outcome.result.withLock({ $0 }) else { throw CancellationError() }

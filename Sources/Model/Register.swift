@@ -1,13 +1,13 @@
 // The smallest mergeable thing: a value with the time at which it was set.
 
-import Tables
+package import Tables
 
 /// A value of which the one that was set last stays.
-struct Register<Value: Equatable & Sendable>: Equatable, Sendable {
-  var timestamp: Timestamp
-  var value: Value
+package struct Register<Value: Equatable & Sendable>: Equatable, Sendable {
+  package var timestamp: Timestamp
+  package var value: Value
 
-  init(_ value: Value, at timestamp: Timestamp) {
+  package init(_ value: Value, at timestamp: Timestamp) {
     self.timestamp = timestamp
     self.value = value
   }
@@ -26,20 +26,23 @@ struct Register<Value: Equatable & Sendable>: Equatable, Sendable {
 }
 
 /// Registers by name, sorted, of which each is merged by itself.
-struct RegisterMap<Key: Comparable & Sendable, Value: Equatable & Sendable>: Equatable, Sendable {
-  struct Entry: Equatable, Sendable {
-    var key: Key
-    var register: Register<Value>
+package struct RegisterMap<Key: Comparable & Sendable, Value: Equatable & Sendable>: Equatable,
+  Sendable
+{
+  /// A register with its name.
+  package struct Entry: Equatable, Sendable {
+    package var key: Key
+    package var register: Register<Value>
 
-    static func == (left: Entry, right: Entry) -> Bool {
+    package static func == (left: Entry, right: Entry) -> Bool {
       left.key == right.key && left.register == right.register
     }
   }
 
   /// Sorted by key; no key occurs twice.
-  var entries: [Entry] = []
+  package var entries: [Entry] = []
 
-  static func == (left: Self, right: Self) -> Bool { left.entries == right.entries }
+  package static func == (left: Self, right: Self) -> Bool { left.entries == right.entries }
 
   subscript(key: Key) -> Register<Value>? {
     let index = position(of: key)
@@ -47,7 +50,7 @@ struct RegisterMap<Key: Comparable & Sendable, Value: Equatable & Sendable>: Equ
   }
 
   /// Sets the value of `key`.
-  mutating func set(_ key: Key, _ value: Value, now: Timestamp) {
+  package mutating func set(_ key: Key, _ value: Value, now: Timestamp) {
     let index = position(of: key)
     if index < entries.count, entries[index].key == key {
       entries[index].register.set(value, now: now)

@@ -1,12 +1,13 @@
 // What waits in the release queue (docs/formats/objects.md).
 
-import Base
-import Codecs
-import Tables
+package import Base
+package import Codecs
+package import Tables
 
 /// Something whose block references are to be released.
-struct ReleaseEntry: Equatable, Sendable {
-  enum Kind: Equatable, Sendable {
+package struct ReleaseEntry: Equatable, Sendable {
+  /// What it was.
+  package enum Kind: Equatable, Sendable {
     /// A version or a part that lost its row: its blocks, or its manifest.
     case superseded(ObjectContent)
     /// All part rows of a multipart upload that ended.
@@ -15,12 +16,12 @@ struct ReleaseEntry: Equatable, Sendable {
     case refused
   }
 
-  var kind: Kind
+  package var kind: Kind
   /// The row that it was: its place in the table `object`.
-  var owner: RowKey
-  var uploadID: UploadID
+  package var owner: RowKey
+  package var uploadID: UploadID
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 128)
     writer.version(1)
     switch kind {
@@ -35,13 +36,13 @@ struct ReleaseEntry: Equatable, Sendable {
     return writer.bytes
   }
 
-  init(kind: Kind, owner: RowKey, uploadID: UploadID) {
+  package init(kind: Kind, owner: RowKey, uploadID: UploadID) {
     self.kind = kind
     self.owner = owner
     self.uploadID = uploadID
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
     let tag = try reader.u8()

@@ -32,8 +32,8 @@ package final class Store: Sendable {
   package let accessKeys: AccessKeys
   package let objects: Objects
   package let uploads: MultipartUploads
-  let releaser: Releaser
-  let reaper: UploadReaper
+  package let releaser: Releaser
+  package let reaper: UploadReaper
   private let workers: BackgroundWorkers
 
   /// Opens the tables and registers them with `replica`.

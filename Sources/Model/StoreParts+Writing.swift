@@ -1,6 +1,6 @@
 // Writing rows of objects: above what replicas hold, and to a bucket that may be changing.
 
-import Base
+package import Base
 import Tables
 
 extension StoreParts {
@@ -60,7 +60,7 @@ extension StoreParts {
   /// - Returns: The row as it is then.
   /// - Throws: `noSuchBucket`.
   @discardableResult
-  func setState(_ state: BucketRow.State, of id: BucketID) async throws -> BucketRow {
+  package func setState(_ state: BucketRow.State, of id: BucketID) async throws -> BucketRow {
     try await changeBucket(id) { row, now in row.state.set(state, now: now) }
   }
 

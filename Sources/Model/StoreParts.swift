@@ -3,17 +3,17 @@
 import Base
 import Blocks
 import LocalDB
-import Tables
+package import Tables
 
 /// The tables and services under a `Store`.
-struct StoreParts: Sendable {
+package struct StoreParts: Sendable {
   let options: Store.Options
   let objects: Table<ObjectSchema>
   let manifests: Table<ManifestSchema>
-  let buckets: Table<BucketSchema>
-  let aliases: Table<AliasSchema>
+  package let buckets: Table<BucketSchema>
+  package let aliases: Table<AliasSchema>
   let accessKeys: Table<AccessKeySchema>
-  let journal: ObjectJournal
+  package let journal: ObjectJournal
   let guards: ObjectGuards
   let blocks: BlockService
   let clock: HybridClock
@@ -52,7 +52,7 @@ struct StoreParts: Sendable {
   /// Merges `rows` into a table where merging alone decides, above whatever floor there is.
   ///
   /// - Parameter rows: Makes the rows for a time.
-  func merge<Schema: TableSchema>(
+  package func merge<Schema: TableSchema>(
     _ table: Table<Schema>, partitionKey: [UInt8] = [],
     _ rows: (Timestamp) -> [([UInt8], Schema.Row)]
   ) async throws {

@@ -3,16 +3,16 @@
 // The row of an attempt is durable before its first block reference is sent. While it is open and renewed,
 // somebody is at work; a day after the last renewal the reaper undoes what the attempt left.
 
-import Base
+package import Base
 import Codecs
-import Tables
+package import Tables
 
 /// An upload under way, or how it ended.
-struct UploadRow: Equatable, Sendable {
+package struct UploadRow: Equatable, Sendable {
   /// How far the upload is.
   ///
   /// The raw values are on disk; the greater one wins.
-  enum State: UInt8, Sendable {
+  package enum State: UInt8, Sendable {
     case open = 0
     /// Undone: no replica may accept its row any more.
     case refused = 1
@@ -25,28 +25,33 @@ struct UploadRow: Equatable, Sendable {
   /// What is being uploaded.
   ///
   /// The raw values are on disk.
-  enum Purpose: UInt8, Sendable {
+  package enum Purpose: UInt8, Sendable {
     case object = 0
     case part = 1
     case multipart = 2
   }
 
   /// What an attempt to write a part belongs to.
-  struct PartOf: Equatable, Sendable {
-    var multipart: UploadID
-    var number: UInt16
+  package struct PartOf: Equatable, Sendable {
+    package var multipart: UploadID
+    package var number: UInt16
+
+    package init(multipart: UploadID, number: UInt16) {
+      self.multipart = multipart
+      self.number = number
+    }
   }
 
   /// Of the last renewal, or of the end.
-  var timestamp: Timestamp
-  var state: State
-  var purpose: Purpose
-  var begun: WallTime
+  package var timestamp: Timestamp
+  package var state: State
+  package var purpose: Purpose
+  package var begun: WallTime
   /// Of a part: the multipart upload that it belongs to, and its number.
-  var part: PartOf?
+  package var part: PartOf?
   /// What an object will carry that is uploaded in parts; empty for other uploads and after the end.
-  var metadata = ObjectMetadata()
-  var trailing: [UInt8] = []
+  package var metadata = ObjectMetadata()
+  package var trailing: [UInt8] = []
 
   /// Whether a replica that has this row takes the upload's version or part.
   var isRefused: Bool { state == .refused || state == .retired }
@@ -99,7 +104,7 @@ struct UploadRow: Equatable, Sendable {
     writer.raw(trailing)
   }
 
-  init(
+  package init(
     timestamp: Timestamp, state: State = .open, purpose: Purpose, begun: WallTime,
     part: PartOf? = nil, metadata: ObjectMetadata = ObjectMetadata()
   ) {

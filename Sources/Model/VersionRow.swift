@@ -4,39 +4,51 @@
 //   1. Of two rows under one sort key the one with the greater (timestamp, upload ID) stays.
 //   2. Rows with one upload ID describe one write: replacing one by the other releases nothing.
 
-import Base
+package import Base
 import Codecs
-import Tables
+package import Tables
 
 /// A version of an object, or the fact that it was deleted.
-struct VersionRow: Equatable, Sendable {
+package struct VersionRow: Equatable, Sendable {
   /// An object that was not deleted.
-  struct Object: Equatable, Sendable {
-    var lastModified: WallTime
-    var sizeBytes: UInt64
-    var metadata: ObjectMetadata
+  package struct Object: Equatable, Sendable {
+    package var lastModified: WallTime
+    package var sizeBytes: UInt64
+    package var metadata: ObjectMetadata
     /// The multipart upload that this version completes.
-    var multipart: UploadID?
-    var parts = PartLayout()
+    package var multipart: UploadID?
+    package var parts = PartLayout()
     /// Room for tags, object lock and encryption.
-    var tags: [Tag] = []
-    var lock: [UInt8] = []
-    var envelope: [UInt8] = []
-    var content: ObjectContent
+    package var tags: [Tag] = []
+    package var lock: [UInt8] = []
+    package var envelope: [UInt8] = []
+    package var content: ObjectContent
+
+    package init(
+      lastModified: WallTime, sizeBytes: UInt64, metadata: ObjectMetadata,
+      multipart: UploadID? = nil, parts: PartLayout = PartLayout(), content: ObjectContent
+    ) {
+      self.lastModified = lastModified
+      self.sizeBytes = sizeBytes
+      self.metadata = metadata
+      self.multipart = multipart
+      self.parts = parts
+      self.content = content
+    }
   }
 
   /// A tag of an object.
-  struct Tag: Equatable, Sendable {
-    var name: String
-    var value: String
+  package struct Tag: Equatable, Sendable {
+    package var name: String
+    package var value: String
   }
 
-  var timestamp: Timestamp
-  var uploadID: UploadID
+  package var timestamp: Timestamp
+  package var uploadID: UploadID
   /// `nil`: deleted.
-  var object: Object?
+  package var object: Object?
   /// Fields of newer programs.
-  var trailing: [UInt8] = []
+  package var trailing: [UInt8] = []
 
   /// The row that stays when both were written.
   static func merged(_ a: VersionRow, _ b: VersionRow) -> VersionRow {
@@ -75,7 +87,7 @@ struct VersionRow: Equatable, Sendable {
     writer.raw(trailing)
   }
 
-  init(
+  package init(
     timestamp: Timestamp, uploadID: UploadID, object: Object?, trailing: [UInt8] = []
   ) {
     self.timestamp = timestamp

@@ -1,7 +1,7 @@
 // The Range header (RFC 9110, section 14.2), as S3 understands it: one range of bytes.
 
 /// What a Range header asks for, of an object of known size.
-enum ByteRange: Equatable, Sendable {
+package enum ByteRange: Equatable, Sendable {
   /// All of it: there is no range, or one that is not understood and hence ignored.
   case whole
   case part(Range<UInt64>)
@@ -9,7 +9,7 @@ enum ByteRange: Equatable, Sendable {
   case unsatisfiable
 
   /// Reads the header's value.
-  init(_ text: String?, size: UInt64) {
+  package init(_ text: String?, size: UInt64) {
     guard let text, text.utf8.starts(with: "bytes=".utf8) else {
       self = .whole
       return

@@ -1,11 +1,11 @@
 // CompleteMultipartUpload: the parts become the object.
 
-import APICommon
+package import APICommon
 import Base
-import Codecs
+package import Codecs
 import Crypto
 import HTTP
-import Model
+package import Model
 
 /// Completions of multipart uploads.
 enum CompleteMultipartUpload {
@@ -92,13 +92,16 @@ enum CompleteMultipartUpload {
 }
 
 /// A part as the document names it.
-struct NamedPart: Equatable {
-  let number: Int
+package struct NamedPart: Equatable {
+  package let number: Int
   /// Without quotes.
-  let etag: String
-  let checksums: [ObjectChecksum]
+  package let etag: String
+  package let checksums: [ObjectChecksum]
 
-  init(_ element: XMLElement) throws(S3Error) {
+  /// Reads a `Part`.
+  ///
+  /// - Throws: `MalformedXML`; `InvalidPart` when a checksum cannot be read.
+  package init(_ element: XMLElement) throws(S3Error) {
     guard let number = element.text(of: "PartNumber").flatMap({ Int($0) }),
       let etag = element.text(of: "ETag")
     else { throw S3Error(.malformedXML, "Each part needs a PartNumber and an ETag.") }

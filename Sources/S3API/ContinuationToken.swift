@@ -3,14 +3,14 @@
 // Golden: base 64 of one byte, `k` (after this key) or `p` (after all keys with this prefix), and the key's
 // or prefix's bytes. A client may keep a token across an update of the program.
 
-import APICommon
+package import APICommon
 import Crypto
-import Model
+package import Model
 
 /// Continuation tokens of ListObjectsV2.
-enum ContinuationToken {
+package enum ContinuationToken {
   /// The token for a position behind the start.
-  static func encode(_ position: ListPosition) -> String? {
+  package static func encode(_ position: ListPosition) -> String? {
     switch position {
     case .start: nil
     case .afterKey(let key): Base64.encode([UInt8(ascii: "k")] + key)
@@ -21,7 +21,7 @@ enum ContinuationToken {
   /// The position of a token.
   ///
   /// - Throws: `InvalidArgument` when it is none of ours.
-  static func decode(_ token: String) throws(S3Error) -> ListPosition {
+  package static func decode(_ token: String) throws(S3Error) -> ListPosition {
     guard let bytes = Base64.decode(token), bytes.count <= ObjectKey.bytesMax + 1 else {
       throw invalid
     }

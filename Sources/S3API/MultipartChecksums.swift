@@ -7,10 +7,10 @@
 
 import APICommon
 import Crypto
-import Model
+package import Model
 
 /// Checksums of multipart objects.
-enum MultipartChecksums {
+package enum MultipartChecksums {
   /// The type of an upload with `algorithm` when the client names none.
   static func defaultType(_ algorithm: ChecksumAlgorithm) -> ChecksumType {
     algorithm == .crc64nvme ? .fullObject : .composite
@@ -25,7 +25,7 @@ enum MultipartChecksums {
   }
 
   /// The checksum of the object made of `parts`; `nil` when one of them has none.
-  static func combine(
+  package static func combine(
     _ algorithm: ChecksumAlgorithm, _ type: ChecksumType, _ parts: [UploadedPart]
   ) -> ObjectChecksum? {
     var sums: [(value: [UInt8], sizeBytes: UInt64)] = []
@@ -78,7 +78,8 @@ enum MultipartChecksums {
   }
 
   /// The checksum as headers and XML carry it.
-  static func text(_ checksum: ObjectChecksum, type: ChecksumType, partCount: Int) -> String {
+  package static func text(_ checksum: ObjectChecksum, type: ChecksumType, partCount: Int) -> String
+  {
     type == .composite ? "\(checksum.base64)-\(partCount)" : checksum.base64
   }
 }

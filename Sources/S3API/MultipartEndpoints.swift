@@ -1,13 +1,13 @@
 // CreateMultipartUpload, UploadPart, AbortMultipartUpload.
 
-import APICommon
+package import APICommon
 import Base
 import Codecs
-import HTTP
-import Model
+package import HTTP
+package import Model
 
 /// The steps of a multipart upload before its completion.
-enum MultipartEndpoints {
+package enum MultipartEndpoints {
   /// Answers `POST /bucket/key?uploads`.
   static func create(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: .write)
@@ -33,7 +33,7 @@ enum MultipartEndpoints {
   }
 
   /// The checksum that the parts and the object are to have; `nil` when the client names none.
-  static func checksum(
+  package static func checksum(
     _ headers: HTTPHeaders
   ) throws(S3Error) -> (algorithm: ChecksumAlgorithm, type: ChecksumType)? {
     guard let name = headers["x-amz-checksum-algorithm"] else {

@@ -1,13 +1,13 @@
 // The headers that belong to an object: kept when it is written, given back when it is read.
 
-import APICommon
+package import APICommon
 import Base
 import Codecs
-import HTTP
-import Model
+package import HTTP
+package import Model
 
 /// Reads and writes the headers of objects.
-enum ObjectHeaders {
+package enum ObjectHeaders {
   /// Headers that are kept beside `x-amz-meta-...`, in the order in which they are given back.
   private static let kept = [
     "content-type", "cache-control", "content-disposition", "content-encoding",
@@ -33,7 +33,7 @@ enum ObjectHeaders {
   /// The headers to keep of a request that writes an object.
   ///
   /// - Throws: `MetadataTooLarge`.
-  static func read(_ headers: HTTPHeaders) throws(S3Error) -> [ObjectHeader] {
+  package static func read(_ headers: HTTPHeaders) throws(S3Error) -> [ObjectHeader] {
     var result: [ObjectHeader] = []
     var metadataBytes = 0
     for index in headers.indices {

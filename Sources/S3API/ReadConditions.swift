@@ -1,13 +1,13 @@
 // Conditional reads (RFC 9110, section 13): a client that has a copy asks whether it is still right.
 
 import APICommon
-import Base
-import HTTP
+package import Base
+package import HTTP
 
 /// The conditions of a request that reads an object.
-struct ReadConditions {
+package struct ReadConditions {
   /// What the conditions come to.
-  enum Outcome: Equatable {
+  package enum Outcome: Equatable {
     case proceed
     case notModified
     case failed
@@ -19,7 +19,7 @@ struct ReadConditions {
   private let ifUnmodifiedSince: WallTime?
 
   /// Reads the headers; dates that cannot be read are ignored, as the RFC says.
-  init(_ headers: HTTPHeaders) {
+  package init(_ headers: HTTPHeaders) {
     ifMatch = headers["if-match"]
     ifNoneMatch = headers["if-none-match"]
     ifModifiedSince = headers["if-modified-since"].flatMap { CivilTime(httpDate: $0)?.wallTime }
@@ -28,7 +28,7 @@ struct ReadConditions {
 
   /// Evaluates the conditions in the order of section 13.2.2: those on ETags take the place of those on
   /// dates.
-  func evaluate(etag: String, lastModified: WallTime) -> Outcome {
+  package func evaluate(etag: String, lastModified: WallTime) -> Outcome {
     if let ifMatch {
       guard Self.lists(ifMatch, etag) else { return .failed }
     } else if let ifUnmodifiedSince, lastModified.seconds > ifUnmodifiedSince.seconds {
@@ -43,7 +43,9 @@ struct ReadConditions {
   }
 
   /// Whether a Range header counts: `If-Range` names the copy of which the client has a part.
-  static func rangeCounts(_ headers: HTTPHeaders, etag: String, lastModified: WallTime) -> Bool {
+  package static func rangeCounts(_ headers: HTTPHeaders, etag: String, lastModified: WallTime)
+    -> Bool
+  {
     guard let text = headers["if-range"] else { return true }
     if let date = CivilTime(httpDate: text) { return date.wallTime.seconds == lastModified.seconds }
     return !text.hasPrefix("W/") && lists(text, etag)

@@ -6,16 +6,16 @@
 // The path was decoded before it is taken apart, and nothing else happens to it: `//`, `.` and `..` are parts
 // of keys.
 
-import APICommon
+package import APICommon
 import Base
 
 /// The domain below which bucket names are host names.
-struct RootDomain: Sendable {
+package struct RootDomain: Sendable {
   /// In lower case, with a leading dot; `nil` for none.
   private let suffix: String?
 
   /// `.s3.example.org`, with or without the leading dot; empty for none.
-  init(_ text: String) {
+  package init(_ text: String) {
     let trimmed = text.lowercased().drop { $0 == "." }
     suffix = trimmed.isEmpty ? nil : ".\(trimmed)"
   }
@@ -33,13 +33,13 @@ struct RootDomain: Sendable {
 }
 
 /// What a request is about: the service, a bucket, or a key in a bucket.
-struct RequestAddress: Equatable, Sendable {
+package struct RequestAddress: Equatable, Sendable {
   /// `nil`: the service.
-  let bucket: String?
+  package let bucket: String?
   /// The key's bytes, not yet checked; `nil`: the bucket or the service.
-  let key: [UInt8]?
+  package let key: [UInt8]?
 
-  init(bucket: String? = nil, key: [UInt8]? = nil) {
+  package init(bucket: String? = nil, key: [UInt8]? = nil) {
     self.bucket = bucket
     self.key = key
   }
@@ -47,7 +47,7 @@ struct RequestAddress: Equatable, Sendable {
   /// The address of a request.
   ///
   /// - Throws: `InvalidBucketName` when the bucket's name is empty or not UTF-8.
-  init(_ target: RequestTarget, host: String?, rootDomain: RootDomain) throws(S3Error) {
+  package init(_ target: RequestTarget, host: String?, rootDomain: RootDomain) throws(S3Error) {
     let path = target.path.dropFirst()
     if let host, let bucket = rootDomain.bucket(inHost: host) {
       self.init(bucket: bucket, key: path.isEmpty ? nil : Array(path))

@@ -5,12 +5,12 @@
 // the bucket. So all such parameters are known here, and a combination that is not implemented is 501. Other
 // parameters are ignored, as S3 does.
 
-import APICommon
+package import APICommon
 import Codecs
-import HTTP
+package import HTTP
 
 /// Chooses operations.
-enum Router {
+package enum Router {
   /// The query parameters that select an operation.
   private static let selectors: [StaticString] = [
     "accelerate", "acl", "analytics", "annotations", "append", "attributes", "cors", "delete",
@@ -25,7 +25,7 @@ enum Router {
   /// The operation of a request.
   ///
   /// - Throws: `NotImplemented`, `MethodNotAllowed`, `InvalidArgument`.
-  static func route(
+  package static func route(
     _ method: String, _ address: RequestAddress, _ target: RequestTarget
   ) throws(S3Error) -> S3Operation {
     let selected = try selectors(in: target)
@@ -102,7 +102,7 @@ enum Router {
   ]
 
   /// Refuses headers that ask for something that is not done here.
-  static func refuseWhatIsNotImplemented(
+  package static func refuseWhatIsNotImplemented(
     _ operation: S3Operation, _ headers: HTTPHeaders
   ) throws(S3Error) {
     for index in headers.indices {

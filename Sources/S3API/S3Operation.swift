@@ -1,7 +1,7 @@
 // The operations of S3 that exist here.
 
 /// An operation; the raw value is its name in S3's documentation.
-enum S3Operation: String, CaseIterable, Sendable {
+package enum S3Operation: String, CaseIterable, Sendable {
   case abortMultipartUpload = "AbortMultipartUpload"
   case completeMultipartUpload = "CompleteMultipartUpload"
   case createBucket = "CreateBucket"

@@ -2,11 +2,10 @@
 // "Authenticating requests: query parameters", "... transferring payload in multiple chunks (including
 // trailing headers)".
 
+import APICommon
 import Base
 import Codecs
 import HTTP
-
-@testable import APICommon
 
 enum AWSExamples {
   static let accessKeyID = "AKIAIOSFODNN7EXAMPLE"

@@ -1,10 +1,9 @@
 // Requests signed by botocore 1.43.11 with the documentation's key and time: names and values that are hard to
 // escape, which the documentation's examples leave out.
 
+import APICommon
 import HTTP
 import Testing
-
-@testable import APICommon
 
 @Suite struct BotocoreSignatureTests {
   private static let path = "/bucket/a%20b%2Bc%25d//e/../f%28%C3%A9%29%27%21%2A~"

@@ -1,10 +1,9 @@
+import APICommon
 import Base
 import Crypto
 import HTTP
 import Model
 import Testing
-
-@testable import APICommon
 
 @Suite struct PlainBodyTests {
   private let plain = [UInt8](repeating: UInt8(ascii: "a"), count: 66_560)

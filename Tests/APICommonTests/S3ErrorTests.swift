@@ -1,8 +1,7 @@
+import APICommon
 import HTTP
 import Model
 import Testing
-
-@testable import APICommon
 
 @Suite struct S3ErrorTests {
   @Test func rendersTheDocumentOfS3() {

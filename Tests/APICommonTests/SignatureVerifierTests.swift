@@ -1,10 +1,9 @@
+import APICommon
 import Base
 import Codecs
 import Crypto
 import HTTP
 import Testing
-
-@testable import APICommon
 
 @Suite struct SignatureVerifierTests {
   @Test(arguments: [

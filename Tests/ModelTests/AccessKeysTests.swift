@@ -1,8 +1,7 @@
 import Base
+import Model
 import SimulatedWorld
 import Testing
-
-@testable import Model
 
 @Suite struct AccessKeysTests {
   @Test func aKeyIsMadeFoundChangedAndDeleted() throws {

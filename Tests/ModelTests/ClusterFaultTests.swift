@@ -1,10 +1,9 @@
 import Base
+import Model
 import SimulatedWorld
 import Synchronization
 import Tables
 import Testing
-
-@testable import Model
 
 /// The store over three replicas of which one fails.
 @Suite struct ClusterFaultTests {

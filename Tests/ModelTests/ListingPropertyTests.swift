@@ -1,8 +1,7 @@
 import Base
+import Model
 import SimulatedWorld
 import Testing
-
-@testable import Model
 
 /// Listings against a reference that sorts, filters and folds.
 @Suite struct ListingPropertyTests {

@@ -1,8 +1,7 @@
 import Base
+import Model
 import Tables
 import Testing
-
-@testable import Model
 
 /// The laws of `TableSchema` for every table of the model.
 @Suite struct MergePropertyTests {

@@ -4,11 +4,10 @@ import Base
 import Blocks
 import Glibc
 import LocalDB
+import Model
 import SimulatedWorld
 import Tables
 import Testing
-
-@testable import Model
 
 /// A folder of one test, removed with what it holds when the value goes away.
 final class TemporaryFolder: Sendable {

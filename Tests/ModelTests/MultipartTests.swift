@@ -1,9 +1,8 @@
 import Base
 import Crypto
+import Model
 import SimulatedWorld
 import Testing
-
-@testable import Model
 
 @Suite struct MultipartTests {
   private func world(_ seed: UInt64 = 1) -> ModelWorld {

@@ -1,9 +1,8 @@
 import Base
+import Model
 import SimulatedWorld
 import Tables
 import Testing
-
-@testable import Model
 
 @Suite struct ObjectSortKeyTests {
   private let upload = UploadID(high: 0x0102_0304_0506_0708, low: 0x090A_0B0C_0D0E_0F10)

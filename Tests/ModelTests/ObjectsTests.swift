@@ -1,12 +1,11 @@
 import Base
 import Blocks
 import LocalDB
+import Model
 import SimulatedWorld
 import Synchronization
 import Tables
 import Testing
-
-@testable import Model
 
 @Suite struct ObjectsTests {
   /// Sizes around every border: nothing, the inline threshold (64), a block (4096), the blocks of a row (16).

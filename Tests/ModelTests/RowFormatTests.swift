@@ -1,9 +1,8 @@
 import Base
 import Codecs
+import Model
 import Tables
 import Testing
-
-@testable import Model
 
 /// The bytes of docs/formats/objects.md.
 @Suite struct RowFormatTests {

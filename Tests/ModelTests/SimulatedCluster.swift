@@ -2,11 +2,10 @@
 
 import Base
 import LocalDB
+import Model
 import SimulatedWorld
 import Synchronization
 import Tables
-
-@testable import Model
 
 /// A runtime whose wall clock is off by a fixed amount.
 final class SkewedRuntime: Runtime {

@@ -1,8 +1,7 @@
 import Base
+import Model
 import SimulatedWorld
 import Testing
-
-@testable import Model
 
 /// Random programs against a dictionary, with the store stopped and opened again between steps.
 @Suite struct StoreProgramTests {

@@ -3,10 +3,9 @@ import Base
 import Codecs
 import Crypto
 import HTTP
-@testable import Model
+import Model
+import S3API
 import Testing
-
-@testable import S3API
 
 @Suite struct MultipartChecksumsTests {
   private let pieces = [

@@ -1,9 +1,8 @@
 import APICommon
 import HTTP
 import Model
+import S3API
 import Testing
-
-@testable import S3API
 
 @Suite struct ObjectHeadersTests {
   @Test func keepsWhatBelongsToTheObject() throws {

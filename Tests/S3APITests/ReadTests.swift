@@ -1,8 +1,7 @@
 import Base
 import HTTP
+import S3API
 import Testing
-
-@testable import S3API
 
 @Suite struct ByteRangeTests {
   @Test(

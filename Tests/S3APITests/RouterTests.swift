@@ -1,9 +1,8 @@
 import APICommon
 import Codecs
 import HTTP
+import S3API
 import Testing
-
-@testable import S3API
 
 @Suite struct RouterTests {
   private static let service = RequestAddress()

@@ -51,6 +51,17 @@ import Testing
     expectNone(offences)
   }
 
+  /// The tests run in a release build, which is not compiled for testing: what they use is `package`.
+  @Test func testsDoNotImportForTesting() throws {
+    var offences: [String] = []
+    for file in try Repository.swiftFiles() where !file.isProduct {
+      for (index, line) in file.source.codeLines.enumerated() where contains(line, "@testable") {
+        offences.append("\(file.path):\(index + 1): `@testable`: make it `package` instead")
+      }
+    }
+    expectNone(offences)
+  }
+
   /// What the compiler no longer checks is argued for where it stands.
   @Test func uncheckedPromisesSayWhyTheyAreSafe() throws {
     var offences: [String] = []
