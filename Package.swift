@@ -10,12 +10,6 @@ import PackageDescription
 /// volunteer's build.
 let strict = Context.environment["GRANGE_STRICT"] == "1"
 
-/// Set by the scripts: the release build serves tests and users.
-///
-/// `@testable import` works in it, and the tests themselves are not optimised: that saves a third of the build, and
-/// the optimiser of Swift 6.3 crashes on some of them.
-let testable = Context.environment["GRANGE_TESTABLE"] == "1"
-
 let settings: [SwiftSetting] =
   [
     .enableUpcomingFeature("ExistentialAny"),
@@ -23,7 +17,6 @@ let settings: [SwiftSetting] =
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
   ] + (strict ? [.treatAllWarnings(as: .error)] : [])
-  + (testable ? [.unsafeFlags(["-enable-testing"])] : [])
 
 /// Set by the scripts and the container: the programs carry the Swift runtime.
 ///
@@ -53,7 +46,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 {
   .testTarget(
     name: name, dependencies: dependencies, resources: resources,
-    swiftSettings: settings + (testable ? [.unsafeFlags(["-Onone"])] : []))
+    // Tests are not what users run; leaving them as they are saves a third of a release build.
+    swiftSettings: settings + [.unsafeFlags(["-Onone"])])
 }
 
 let package = Package(

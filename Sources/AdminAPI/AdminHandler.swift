@@ -81,7 +81,13 @@ package struct AdminHandler: HTTPHandler {
   private nonisolated(nonsending) func answerOperation(
     _ exchange: HTTPExchange, name: String
   ) async throws {
-    let body = try await exchange.body.collect(maxBytes: Self.bodyBytesMax)
+    let body: [UInt8]
+    do {
+      body = try await exchange.body.collect(maxBytes: Self.bodyBytesMax)
+    } catch HTTPError.bodyTooLarge {
+      throw AdminError.invalid(
+        "the body is larger than \(ByteSize.describe(UInt64(Self.bodyBytesMax)))")
+    }
     guard let query = FormCoding.parse((exchange.request.query ?? "").utf8) else {
       throw AdminError.invalid("the query has a broken escape")
     }

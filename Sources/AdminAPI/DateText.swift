@@ -27,7 +27,9 @@ package enum DateText {
         year: numbers[0], month: numbers[1], day: numbers[2], hour: numbers[3],
         minute: numbers[4], second: numbers[5])
     else { return nil }
-    return WallTime(milliseconds: civil.wallTime.milliseconds - Int64(offset) * 60_000)
+    let time = WallTime(milliseconds: civil.wallTime.milliseconds - Int64(offset) * 60_000)
+    // An offset can lead out of the years that can be written.
+    return (0...9999).contains(CivilTime(time).year) ? time : nil
   }
 
   private static func offsetMinutes(_ bytes: ArraySlice<UInt8>) -> Int? {

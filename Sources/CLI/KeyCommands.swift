@@ -56,14 +56,17 @@ enum KeyCommands {
     return 0
   }
 
+  /// A hundred years: beyond any plan, and within the four digits of a date's year.
+  private static let expirationMax: Duration = .seconds(36_500 * 86_400)
+
   private static func create(_ context: CommandContext) async throws -> Int32 {
     var body: [JSON.Member] = [JSON.Member("name", .string(context.operand(0)))]
     if context.arguments.has(createBucket) {
       body.append(JSON.Member("allow", ["createBucket": true]))
     }
     if let text = context.arguments.value(expiresIn) {
-      guard let time = Duration(text: text), time > .zero else {
-        throw UsageError("--expires-in takes a time such as 12h or 30d")
+      guard let time = Duration(text: text), time > .zero, time <= expirationMax else {
+        throw UsageError("--expires-in takes a time such as 12h or 30d, at most 36500d")
       }
       let end = context.group.wallNow.milliseconds + time.components.seconds * 1000
       let date = CivilTime(WallTime(milliseconds: end)).iso8601

@@ -3,11 +3,9 @@
 /// An element with its attributes, children and text.
 package struct XMLElement: Equatable, Sendable {
   /// The name without its prefix.
-  package var name: String
-  /// The URI that the prefix or the default namespace stands for; empty without one.
   ///
-  /// S3's clients disagree on which one to send, so who reads a request looks at names alone.
-  package var namespace: String
+  /// S3's clients disagree on which namespace to send, so it is not kept.
+  package var name: String
   /// Attributes by name without prefix, in order; namespace declarations are not among them.
   package var attributes: [XMLAttribute]
   package var children: [XMLElement]
@@ -15,11 +13,9 @@ package struct XMLElement: Equatable, Sendable {
   package var text: String
 
   package init(
-    name: String, namespace: String = "", attributes: [XMLAttribute] = [],
-    children: [XMLElement] = [], text: String = ""
+    name: String, attributes: [XMLAttribute] = [], children: [XMLElement] = [], text: String = ""
   ) {
     self.name = name
-    self.namespace = namespace
     self.attributes = attributes
     self.children = children
     self.text = text

@@ -2,6 +2,7 @@
 //
 // Documents come from any client, so the parser takes less than XML offers: no document type, hence no
 // entity but the five built-in ones and nothing to expand or to fetch; and bounded size, depth and count.
+// Namespaces are not resolved: nothing here asks for them, and a long one would be repeated in every name.
 // Expat itself checks well-formedness and UTF-8.
 
 private import CExpat
@@ -42,7 +43,7 @@ package enum XMLParser {
     guard document.count <= limits.bytesMax, let count = Int32(exactly: document.count) else {
       throw .overLimit
     }
-    guard let parser = XML_ParserCreateNS(nil, separator) else {
+    guard let parser = XML_ParserCreate(nil) else {
       throw .malformed(reason: "out of memory", line: 0)
     }
     defer { XML_ParserFree(parser) }
@@ -62,9 +63,6 @@ package enum XMLParser {
     }
     return root
   }
-
-  /// Expat joins namespace and name with it; no name can hold it, so the last one is the joint.
-  fileprivate static let separator: CChar = 0x0A
 
   private static func setHandlers(of parser: XML_Parser) {
     XML_SetElementHandler(
@@ -109,13 +107,14 @@ private final class XMLTreeBuilder {
     _ name: UnsafePointer<CChar>?, _ attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?
   ) {
     guard failure == nil, let name else { return }
-    let (namespace, local) = Self.split(name)
-    var element = XMLElement(name: local, namespace: namespace)
+    var element = XMLElement(name: Self.local(name))
     count += 1
     var index = 0
     // Pairs of name and value, ended by a null pointer.
     while let attributes, let name = attributes[index], let value = attributes[index + 1] {
-      element.attributes.append(XMLAttribute(Self.split(name).local, String(cString: value)))
+      if !Self.declaresNamespace(name) {
+        element.attributes.append(XMLAttribute(Self.local(name), String(cString: value)))
+      }
       index += 2
       count += 1
     }
@@ -139,11 +138,15 @@ private final class XMLTreeBuilder {
     }
   }
 
-  private static func split(_ name: UnsafePointer<CChar>) -> (namespace: String, local: String) {
+  /// The name behind its prefix.
+  private static func local(_ name: UnsafePointer<CChar>) -> String {
     let full = String(cString: name)
-    guard let joint = full.utf8.lastIndex(of: UInt8(bitPattern: XMLParser.separator)) else {
-      return ("", full)
-    }
-    return (String(full[..<joint]), String(full[full.utf8.index(after: joint)...]))
+    guard let colon = full.utf8.lastIndex(of: UInt8(ascii: ":")) else { return full }
+    return String(full[full.utf8.index(after: colon)...])
+  }
+
+  private static func declaresNamespace(_ name: UnsafePointer<CChar>) -> Bool {
+    let full = String(cString: name)
+    return full == "xmlns" || full.hasPrefix("xmlns:")
   }
 }

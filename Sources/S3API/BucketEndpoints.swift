@@ -9,6 +9,12 @@ import Model
 enum BucketEndpoints {
   /// Answers `PUT /bucket`.
   static func create(_ request: S3Request) async throws {
+    let key = request.caller.accessKey
+    guard key.mayCreateBuckets else {
+      throw S3Error(
+        .accessDenied,
+        "The access key may not create buckets; allow it with: grange key allow --create-bucket")
+    }
     if let document = try await request.document(root: "CreateBucketConfiguration"),
       let region = document.text(of: "LocationConstraint"), !region.isEmpty,
       region != request.region
@@ -16,12 +22,6 @@ enum BucketEndpoints {
       throw S3Error(
         .invalidLocationConstraint,
         "The location constraint '\(region)' is not the region '\(request.region)'.")
-    }
-    let key = request.caller.accessKey
-    guard key.mayCreateBuckets else {
-      throw S3Error(
-        .accessDenied,
-        "The access key may not create buckets; allow it with: grange key allow --create-bucket")
     }
     _ = try await request.store.buckets.create(request.bucketName, owner: key.id)
     try await request.exchange.respond(200, headers: ["location": "/\(request.bucketName)"])

@@ -28,5 +28,5 @@ find_swift() {
 }
 
 # Every script builds the same way, so that one build serves all: programs that carry the Swift
-# runtime, modules that tests may look into (docs/decisions/0004-build-tests-and-server-once.md).
-export GRANGE_STATIC=1 GRANGE_TESTABLE=1
+# runtime (docs/decisions/0004-build-tests-and-server-once.md).
+export GRANGE_STATIC=1
