@@ -6,7 +6,7 @@ package import Base
 extension BlockService {
   /// Reads `range` of a block's bytes, as far as the block has them, verified.
   ///
-  /// Takes a buffer of the pool: the caller must hold none while it waits for this, unless it is sure of the
+  /// Takes one buffer of the pool: the caller must hold none while it waits for this, unless it is sure of the
   /// pool's size.
   ///
   /// - Returns: A buffer whose contents are the bytes.
@@ -27,11 +27,14 @@ extension BlockService {
         byteCount = count
       case .corrupt(let place, _):
         try await setAside(place)
-        return try await fetch(hash, range, instead: .missing(hash))
+        return try await fetch(hash, range, into: buffer, instead: .missing(hash))
       case .missing, .wouldWait, .needsBuffer:
-        let lost = store.directories.checkMarkers(logger)
+        let lost = try await runtime.blocking { [store, logger] in
+          store.directories.checkMarkers(logger)
+        }
         return try await fetch(
-          hash, range, instead: lost.map { .directoryLost($0.path) } ?? .missing(hash))
+          hash, range, into: buffer,
+          instead: lost.map { .directoryLost($0.path) } ?? .missing(hash))
       }
     }
   }
@@ -75,10 +78,12 @@ extension BlockService {
   }
 
   /// Gets a block from another node and puts it in its place here, if it is still needed.
+  ///
+  /// It works in the buffer that the reader has: to wait for another one while holding it could be for ever.
   private nonisolated(nonsending) func fetch(
-    _ hash: BlockHash, _ range: Range<Int>, instead error: BlockError
+    _ hash: BlockHash, _ range: Range<Int>, into buffer: BlockBuffer, instead error: BlockError
   ) async throws -> BlockBuffer {
-    let buffer = try await buffers.take()
+    buffer.contents = 0..<0
     guard try await source.fetch(hash, into: buffer) else {
       logger.error(
         "A block cannot be read.", [("block", hash.hex), ("error", "\(error)")])

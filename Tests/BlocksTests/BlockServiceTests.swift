@@ -218,6 +218,23 @@ import Testing
     #expect(throws: FileError.self) { try world.run { _ = try await service.bytes(hash) } }
   }
 
+  @Test func readersOfMissingBlocksDoNotWaitForEachOther() throws {
+    let world = try BlockWorld(seed: 1)
+    world.runtime.blockingDelay = .milliseconds(1) ... .milliseconds(2)
+    let service = try world.open { $0.ramBufferMaxBytes = 2 * $0.blockBytes }
+    try world.run {
+      let readers = (0..<4).map { index in
+        world.runtime.spawn {
+          await #expect(throws: BlockError.self) {
+            _ = try await service.bytes(name(of: noise(5, seed: UInt64(index))))
+          }
+        }
+      }
+      for reader in readers { await reader.value }
+    }
+    #expect(service.buffers.usedBytes == 0)
+  }
+
   @Test func aBlockLargerThanABufferIsReadAllTheSame() throws {
     let world = try BlockWorld(seed: 1)
     let bytes = noise(256 * 1024)
