@@ -61,6 +61,9 @@ package final class BlockService: Sendable {
   /// One check or sweep at a time: each reads every directory.
   let turns = KeyedLocks<Turn>()
   let syncs: DirectorySyncs
+  /// Blocks with a file whose name may not be on stable storage: who finds it whole must not take it for durable.
+  /// Opening the directories synchronises what an earlier process left so.
+  private let unsynced = Mutex<Set<BlockHash>>([])
   let metrics: BlockMetrics
   let logger: Logger
   let state: BlockState
@@ -159,34 +162,50 @@ package final class BlockService: Sendable {
   nonisolated(nonsending) func makeWhole(
     _ hash: BlockHash, _ bytes: BlockBuffer?
   ) async throws -> FileState {
-    let store = store
-    let metrics = metrics
-    let written = try await runtime.blocking { () -> (state: FileState, place: BlockPlace?) in
-      switch store.examine(hash, thoroughly: true) {
-      case .whole:
-        metrics.deduplicated.add()
-        return (.present, nil)
-      case .corrupt(let place, let fault):
-        metrics.corrupt.add()
-        try store.setAside(place, fault)
-      case .missing, .unreadable: break
-      }
-      guard let bytes else { return (.absent, nil) }
-      let place = try store.write(bytes.bytes, hash: hash)
-      metrics.written.add()
-      metrics.writtenBytes.add(UInt64(bytes.contents.count))
-      return (.written, place)
-    }
-    guard let place = written.place else { return written.state }
+    let file = try await runtime.blocking { [self] in try findOrWrite(hash, bytes) }
+    guard let place = file.unsynced else { return file.state }
     do {
       try await syncs.sync(place.leafPath)
     } catch {
-      // The next one who finds this file must not take it for durable.
-      let isGone = try? await runtime.blocking { try !store.remove(hash).isEmpty }
-      if isGone != true { hasSwept.withLock { $0 = false } }
+      if file.state == .present {
+        if bytes == nil { return .absent }
+        throw error
+      }
+      let isGone = try? await runtime.blocking { [store] in try !store.remove(hash).isEmpty }
+      if isGone == true {
+        unsynced.withLock { _ = $0.remove(hash) }
+      } else {
+        hasSwept.withLock { $0 = false }
+      }
       throw error
     }
-    return written.state
+    unsynced.withLock { _ = $0.remove(hash) }
+    return file.state
+  }
+
+  /// Looks for a whole file, and writes one if there is none.
+  ///
+  /// Blocks the thread.
+  ///
+  /// - Returns: What is there, and where, if its name is not yet on stable storage.
+  private func findOrWrite(
+    _ hash: BlockHash, _ bytes: BlockBuffer?
+  ) throws -> (state: FileState, unsynced: BlockPlace?) {
+    switch store.examine(hash, thoroughly: true) {
+    case .whole(let place):
+      metrics.deduplicated.add()
+      return (.present, unsynced.withLock { $0.contains(hash) } ? place : nil)
+    case .corrupt(let place, let fault):
+      metrics.corrupt.add()
+      try store.setAside(place, fault)
+    case .missing, .unreadable: break
+    }
+    guard let bytes else { return (.absent, nil) }
+    let place = try store.write(bytes.bytes, hash: hash)
+    unsynced.withLock { _ = $0.insert(hash) }
+    metrics.written.add()
+    metrics.writtenBytes.add(UInt64(bytes.contents.count))
+    return (.written, place)
   }
 
   private nonisolated(nonsending) func insert(

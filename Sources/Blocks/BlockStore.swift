@@ -199,7 +199,7 @@ package final class BlockStore: Sendable {
 
   /// What is known of a block's file after looking at it.
   enum Examined: Sendable {
-    case whole(BlockFileHeader)
+    case whole(BlockPlace)
     case missing
     case corrupt(BlockPlace, BlockFileError)
     case unreadable(FileError)
@@ -211,7 +211,7 @@ package final class BlockStore: Sendable {
     for directory in directories.all {
       let place = BlockPlace(directory: directory, hash: hash)
       switch examine(place, thoroughly: thoroughly) {
-      case .whole(let header): return .whole(header)
+      case .whole(let place): return .whole(place)
       case .missing: continue
       case let other: result = other
       }
@@ -225,13 +225,13 @@ package final class BlockStore: Sendable {
       guard case .file(let file) = try files.open(place.path, waiting: true),
         let reader = try BlockFileReader(file, hash: place.hash, waiting: true)
       else { return .missing }
-      guard thoroughly else { return .whole(reader.header) }
+      guard thoroughly else { return .whole(place) }
       try scratch.with(BlockFileHeader.pieceBytes) { memory in
         for piece in 0..<reader.header.pieceCount {
           _ = try reader.readStored(piece..<(piece + 1), into: memory, waiting: true)
         }
       }
-      return .whole(reader.header)
+      return .whole(place)
     } catch let error as BlockFileError {
       return .corrupt(place, error)
     } catch let error as FileError {

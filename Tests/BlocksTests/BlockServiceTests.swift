@@ -247,6 +247,34 @@ import Testing
     }
   }
 
+  @Test func aFileWhoseNameIsNotDurableIsNotTakenForStored() throws {
+    let world = try BlockWorld(seed: 1)
+    let service = try world.open()
+    let bytes = noise(1000)
+    let hash = name(of: bytes)
+    try world.run {
+      // Afterwards the leaf directory is there, and only the file's own name needs synchronising.
+      _ = try await service.put(bytes, world.upload())
+      world.files[path(hash, service)] = nil
+
+      world.files.setStuck(true)
+      await #expect(throws: FileError.self) { _ = try await service.put(bytes, world.upload()) }
+      #expect(world.files[path(hash, service)] != nil)
+      let key = BlockReferenceKey(hash: hash, upload: world.upload())
+      var answer = try await service.put(key, owner: BlockWorld.owner, bytes: nil)
+      #expect(answer == .absent)
+      await #expect(throws: FileError.self) { _ = try await service.put(bytes, world.upload()) }
+
+      world.files.setStuck(false)
+      let before = world.files.syncs.count
+      answer = try await service.put(key, owner: BlockWorld.owner, bytes: nil)
+      #expect(answer == .stored)
+      #expect(world.files.syncs.count == before + 1)
+      _ = try await service.put(bytes, world.upload())
+      #expect(world.files.syncs.count == before + 1)
+    }
+  }
+
   @Test func nothingIsSynchronisedWithoutFsync() throws {
     let world = try BlockWorld(seed: 1)
     let service = try world.open { $0.fsync = false }

@@ -28,6 +28,7 @@ final class MemoryFiles: FileSystem {
     var isCached = true
     var syncs: [String] = []
     var unreadable: Set<String> = []
+    var isStuck = false
   }
 
   private let state = Mutex(State())
@@ -100,12 +101,14 @@ final class MemoryFiles: FileSystem {
 
   func remove(_ path: String) throws(FileError) -> Bool {
     try call("unlink", path) { state throws(FileError) in
-      state.names.removeValue(forKey: path) != nil
+      if state.isStuck { throw FileError("unlink", path, code: EIO) }
+      return state.names.removeValue(forKey: path) != nil
     }
   }
 
   func syncDirectory(_ path: String) throws(FileError) {
     try call("fsync", path) { state throws(FileError) in
+      if state.isStuck { throw FileError("fsync", path, code: EIO) }
       guard state.folders.contains(path) else { throw FileError("fsync", path, code: ENOENT) }
       state.syncs.append(path)
       state.durableNames = state.durableNames.filter { Self.parent($0.key) != path }
@@ -230,6 +233,9 @@ final class MemoryFiles: FileSystem {
 
   /// Makes opening `path` fail as a bad sector does.
   func setUnreadable(_ path: String) { state.withLock { _ = $0.unreadable.insert(path) } }
+
+  /// Makes synchronising directories and removing files fail.
+  func setStuck(_ isStuck: Bool) { state.withLock { $0.isStuck = isStuck } }
 
   /// Makes a folder, as an operator would.
   func addFolder(_ path: String) { state.withLock { _ = $0.folders.insert(path) } }
