@@ -14,7 +14,7 @@ extension BlockService {
     case deleted([String])
     /// The block is needed, or has a later entry.
     case needed
-    /// The file could not be removed now.
+    /// The references could not be counted, or the file not removed, now.
     case postponed
   }
 
@@ -57,21 +57,22 @@ extension BlockService {
   ) async throws -> DeletionOutcome {
     let store = store
     return try await locks.withLock(entry.hash) {
-      guard let count = try counts.count(entry.hash), count.live == 0,
-        count.zeroSince == entry.zeroSince
-      else { return .needed }
-      let live = try liveReferences(of: entry.hash, atMost: 1)
-      guard live == 0 else {
-        logger.error(
-          "A block was counted as unneeded and is referenced; it is kept. Run: grange repair blocks",
-          [("block", entry.hash.hex)])
-        return .needed
-      }
       do {
+        guard let count = try counts.count(entry.hash), count.live == 0,
+          count.zeroSince == entry.zeroSince
+        else { return .needed }
+        let live = try liveReferences(of: entry.hash, atMost: 1)
+        guard live == 0 else {
+          logger.error(
+            "A block was counted as unneeded and is referenced; it is kept. Run: grange repair blocks",
+            [("block", entry.hash.hex)])
+          return .needed
+        }
         return .deleted(try await runtime.blocking { try store.remove(entry.hash) })
       } catch let error where !(error is CancellationError) {
+        // One bad row or disk must not hold up the entries behind it.
         logger.warning(
-          "A block file could not be removed; it will be tried again.",
+          "A block could not be deleted; it will be tried again.",
           [("block", entry.hash.hex), ("error", "\(error)")])
         return .postponed
       }

@@ -87,6 +87,33 @@ import Testing
     #expect(service.store.directories.all[0].usedBytes == 0)
   }
 
+  @Test func aReferenceThatCannotBeDecodedHoldsUpOnlyItsOwnBlock() throws {
+    let world = try BlockWorld(seed: 1)
+    let service = try world.open()
+    let upload = world.upload()
+    let rows = try world.database.tree("block_ref")
+    try world.run {
+      let bad = try await service.put(noise(1000), upload)
+      let good = try await service.put(noise(2000), upload)
+      try await service.release([BlockReferenceKey(hash: bad, upload: upload)])
+      try await world.runtime.sleep(for: .seconds(1))
+      try await service.release([BlockReferenceKey(hash: good, upload: upload)])
+      try world.database.writeBlocking { transaction in
+        var row: [UInt8] = []
+        try transaction.scan(rows) { key, _ in
+          if key.dropFirst().starts(with: bad.bytes) { row = Array(key) }
+          return true
+        }
+        try transaction.put(rows, row, [99])
+      }
+      try await world.runtime.sleep(for: .seconds(601))
+      _ = try await service.deleteDue()
+      #expect(world.files[path(bad, service)] != nil)
+      #expect(world.files[path(good, service)] == nil)
+      #expect(try service.counts.count(bad)?.live == 0)
+    }
+  }
+
   @Test func aBlockNeededAgainStartsTheDelayAnew() throws {
     let world = try BlockWorld(seed: 1)
     let service = try world.open()
