@@ -123,7 +123,7 @@ package final class BlockStore: Sendable {
     case wouldWait
     /// No directory has the file.
     case missing
-    /// The file is not what was written; it is still in its place.
+    /// A file is not what was written, and no other is whole; it is still in its place.
     case corrupt(BlockPlace, BlockFileError)
     /// The buffer must have so many bytes.
     case needsBuffer(Int)
@@ -139,6 +139,7 @@ package final class BlockStore: Sendable {
   func read(
     _ hash: BlockHash, _ range: Range<Int>, into buffer: BlockBuffer, waiting: Bool
   ) throws -> ReadOutcome {
+    var corrupt: ReadOutcome?
     var unreadable: FileError?
     for directory in directories.all {
       let place = BlockPlace(directory: directory, hash: hash)
@@ -150,11 +151,13 @@ package final class BlockStore: Sendable {
           return try read(file, hash, range, into: buffer, waiting: waiting)
         }
       } catch let error as BlockFileError {
-        return .corrupt(place, error)
+        // The next one may have a whole copy.
+        corrupt = corrupt ?? .corrupt(place, error)
       } catch let error as FileError {
         unreadable = error
       }
     }
+    if let corrupt { return corrupt }
     if let unreadable { throw unreadable }
     return .missing
   }
@@ -243,10 +246,19 @@ package final class BlockStore: Sendable {
 
   /// Gives a corrupt file a name under which it is never read, for the operator to look at.
   ///
-  /// A file of a newer program stays where it is.
+  /// A file of a newer program stays where it is, and so does one on a disk that is mounted read-only.
   func setAside(_ place: BlockPlace, _ fault: BlockFileError) throws {
     guard case .corrupt(let fact) = fault else { return }
-    try files.rename(place.path, to: place.path + ".corrupted")
+    do {
+      try files.rename(place.path, to: place.path + ".corrupted")
+    } catch {
+      guard error.isReadOnly, place.directory.options.isReadOnly else { throw error }
+      logger.error(
+        "A block file is damaged in a read-only data directory and stays there; look at the disk's health "
+          + "(smartctl, dmesg).",
+        [("file", place.path), ("fault", fact)])
+      return
+    }
     if syncing { try files.syncDirectory(place.leafPath) }
     logger.error(
       "A block file is damaged and was set aside; look at the disk's health (smartctl, dmesg).",

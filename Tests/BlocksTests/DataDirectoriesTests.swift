@@ -36,6 +36,32 @@ import Testing
     #expect(world.files["/data/a/tmp/0123"] == nil)
   }
 
+  @Test func aDamagedCopyHidesNoWholeOne() throws {
+    let world = try BlockWorld(seed: 1)
+    let bytes = noise(1000)
+    let first = try world.open(one)
+    let hash = try world.run { try await first.put(bytes, world.upload()) }
+    let damaged = first.store.directories.all[0].filePath(hash)
+    world.files[damaged]?[300] ^= 1
+    world.files.setReadOnly("/data/a")
+
+    var options = two
+    options[0].isReadOnly = true
+    let second = try world.open(options)
+    try world.run {
+      await #expect(throws: BlockError.self) { _ = try await second.bytes(hash) }
+      _ = try await second.put(bytes, world.upload())
+      for isCached in [true, false] {
+        world.files.setCached(isCached)
+        let read = try await second.bytes(hash)
+        #expect(read == bytes)
+      }
+      _ = try await second.put(bytes, world.upload())
+    }
+    #expect(world.files[damaged] != nil)
+    #expect(world.files[second.store.directories.all[1].filePath(hash)] != nil)
+  }
+
   @Test func aLostDirectoryIsNotFilledAnew() throws {
     let world = try BlockWorld(seed: 1)
     let first = try world.open(two)

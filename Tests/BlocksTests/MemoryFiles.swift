@@ -29,6 +29,7 @@ final class MemoryFiles: FileSystem {
     var syncs: [String] = []
     var unreadable: Set<String> = []
     var isStuck = false
+    var readOnly: String?
   }
 
   private let state = Mutex(State())
@@ -91,6 +92,9 @@ final class MemoryFiles: FileSystem {
 
   func rename(_ path: String, to newPath: String) throws(FileError) {
     try call("rename", path) { state throws(FileError) in
+      if let root = state.readOnly, path.hasPrefix(root) {
+        throw FileError("rename", path, code: EROFS)
+      }
       guard let inode = state.names[path], state.folders.contains(Self.parent(newPath)) else {
         throw FileError("rename", path, code: ENOENT)
       }
@@ -236,6 +240,9 @@ final class MemoryFiles: FileSystem {
 
   /// Makes synchronising directories and removing files fail.
   func setStuck(_ isStuck: Bool) { state.withLock { $0.isStuck = isStuck } }
+
+  /// Makes renaming below `path` fail, as on a disk mounted read-only.
+  func setReadOnly(_ path: String) { state.withLock { $0.readOnly = path } }
 
   /// Makes a folder, as an operator would.
   func addFolder(_ path: String) { state.withLock { _ = $0.folders.insert(path) } }
