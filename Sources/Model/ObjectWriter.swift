@@ -68,9 +68,7 @@ package final class ObjectWriter {
   ///
   /// - Throws: `noSuchBucket`, `quorumUnavailable` (the write may still take effect), `clockTooFar`.
   package func commit(_ metadata: ObjectMetadata) async throws -> ObjectVersion {
-    let content =
-      usesBlocks
-      ? try await ModelError.translating { try await pipeline.finish() } : .inline(inline)
+    let content = try await finish()
     var layout = PartLayout()
     if content == .manifest {
       layout.append(number: 0, sizeBytes: sizeBytes, blockBytes: UInt32(pipeline.blockBytes))
@@ -84,6 +82,18 @@ package final class ObjectWriter {
     } catch let error as ModelError where error.isRefusal {
       // The replicas said no. Should one have stored it all the same, the undoing finds out.
       await session.undo()
+      throw error
+    }
+  }
+
+  /// Where the bytes are, once they are durable.
+  private func finish() async throws -> ObjectContent {
+    guard usesBlocks else { return .inline(inline) }
+    do {
+      return try await ModelError.translating { try await pipeline.finish() }
+    } catch {
+      // The last blocks fail only here: `append` does not wait for them.
+      await abandon()
       throw error
     }
   }

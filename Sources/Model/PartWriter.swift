@@ -43,7 +43,7 @@ package final class PartWriter {
   /// - Parameter etag: 32 hex digits: the MD5 of the part.
   /// - Throws: `noSuchUpload` when it was completed or aborted in the meantime, and as `ObjectWriter.commit`.
   package func commit(etag: String, checksums: [ObjectChecksum]) async throws -> UploadedPart {
-    let content = try await ModelError.translating { try await pipeline.finish() }
+    let content = try await finish()
     let row = PartRow.Part(
       lastModified: parts.runtime.wallNow, sizeBytes: sizeBytes, etag: etag, checksums: checksums,
       blockBytes: UInt32(pipeline.blockBytes), content: content)
@@ -55,6 +55,17 @@ package final class PartWriter {
       throw error
     }
     return UploadedPart(number: Int(part.number), part: row)
+  }
+
+  /// Where the bytes are, once they are durable.
+  private func finish() async throws -> ObjectContent {
+    do {
+      return try await ModelError.translating { try await pipeline.finish() }
+    } catch {
+      // The last blocks fail only here: `append` does not wait for them.
+      await abandon()
+      throw error
+    }
   }
 
   private func put(_ row: PartRow.Part) async throws {

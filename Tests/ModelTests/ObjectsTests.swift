@@ -1,5 +1,6 @@
 import Base
 import Blocks
+import Glibc
 import LocalDB
 import Model
 import SimulatedWorld
@@ -8,6 +9,33 @@ import Tables
 import Testing
 
 @Suite struct ObjectsTests {
+  /// `append` returns while the last blocks are under way, so it is the commit that fails.
+  @Test func aWriteWhoseLastBlocksFailLeavesNothing() throws {
+    let world = ModelWorld(seed: 60)
+    let data = world.folder.path + "/data"
+    let away = data + "-away"
+    try world.run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let id = try await node.store.uploads.create(
+        bucket: bucket, key: ObjectKey("u"), metadata: ObjectMetadata())
+      let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k"))
+      let part = try await node.store.uploads.partWriter(
+        bucket: bucket, key: ObjectKey("u"), id: id, number: 1)
+      let body = Body(noise(5000), pieceBytes: 5000)
+      let partBody = Body(noise(5000), pieceBytes: 5000)
+      try await writer.append(from: { body.read(into: $0) }, observe: { _ in rename(data, away) })
+      try await part.append(from: { partBody.read(into: $0) }, observe: { _ in })
+      await #expect(throws: (any Error).self) { _ = try await writer.commit(ObjectMetadata()) }
+      await #expect(throws: (any Error).self) {
+        _ = try await part.commit(etag: Node.etag(noise(5000)), checksums: [])
+      }
+      rename(away, data)
+      #expect(try node.keys(of: "model_renewed").isEmpty)
+      try await node.settle()
+      #expect(try node.liveReferences().isEmpty)
+    }
+  }
+
   /// Sizes around every border: nothing, the inline threshold (64), a block (4096), the blocks of a row (16).
   static let sizes = [
     0, 1, 63, 64, 65, 4095, 4096, 4097, 8192, 16 * 4096, 16 * 4096 + 1, 17 * 4096, 100_000,
