@@ -5,7 +5,7 @@
 //
 // A write that was under way carries the stamp from before the mark, and the object's replicas answer "stale
 // bucket": so after the mark nothing can come that the listing misses. A mark that nobody confirmed for a
-// minute is taken back by the next writer.
+// minute is taken back by the next writer; who marked it then finds that its mark is gone (EndDeletion.swift).
 
 package import Base
 import Tables
@@ -15,21 +15,23 @@ extension Buckets {
   ///
   /// Its unfinished uploads are aborted.
   ///
-  /// - Throws: `noSuchBucket`, `bucketNotEmpty`.
+  /// - Throws: `noSuchBucket`, `bucketNotEmpty`; `bucketBusy` when a writer took it for forgotten.
   package func delete(_ id: BucketID) async throws {
     try await ModelError.translating {
       guard let row = try await row(id) else { throw ModelError.noSuchBucket }
       // First without the mark, so that trying to delete a bucket in use does not disturb its users.
       guard try await isEmpty(id) else { throw ModelError.bucketNotEmpty }
-      try await parts.setState(.deleting, of: id)
+      let mark = try await parts.beginDeletion(of: id)
       do {
         guard try await isEmpty(id) else { throw ModelError.bucketNotEmpty }
         try await abortUploads(in: id)
       } catch {
-        try await parts.setState(.live, of: id)
+        try await parts.endDeletion(of: id, mark: mark, isConfirmed: false)
         throw error
       }
-      try await parts.setState(.deleted, of: id)
+      guard try await parts.endDeletion(of: id, mark: mark, isConfirmed: true) else {
+        throw ModelError.bucketBusy
+      }
       for entry in row.names.entries { try await release(entry.key, of: id) }
     }
   }

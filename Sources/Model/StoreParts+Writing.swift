@@ -1,7 +1,7 @@
 // Writing rows of objects: above what replicas hold, and to a bucket that may be changing.
 
 package import Base
-import Tables
+package import Tables
 
 extension StoreParts {
   /// How often a write is tried again because a replica knows another state of the bucket.
@@ -49,19 +49,43 @@ extension StoreParts {
     if row.state.value == .deleting,
       age > Self.deletionForgottenAfter.components.seconds * 1000
     {
-      return bucket.with(try await setState(.live, of: bucket.id).stamp)
+      // Refused: the mark is another by now, or the bucket is gone, as the next look will show.
+      try await endDeletion(of: bucket.id, mark: row.state.timestamp, isConfirmed: false)
+      return bucket
     }
     try await runtime.sleep(for: Self.bucketWait)
     return bucket
   }
 
-  /// Changes a bucket's state at a quorum of its row's replicas.
+  /// Marks a bucket as being deleted, at a quorum of its row's replicas.
   ///
-  /// - Returns: The row as it is then.
-  /// - Throws: `noSuchBucket`.
+  /// - Returns: The mark, which `endDeletion` wants.
+  /// - Throws: `noSuchBucket`; `bucketBusy` when the mark was taken back at once.
   @discardableResult
-  package func setState(_ state: BucketRow.State, of id: BucketID) async throws -> BucketRow {
-    try await changeBucket(id) { row, now in row.state.set(state, now: now) }
+  package func beginDeletion(of id: BucketID) async throws -> Timestamp {
+    let state = try await changeBucket(id) { row, now in row.state.set(.deleting, now: now) }.state
+    switch state.value {
+    case .deleting: return state.timestamp
+    case .live: throw ModelError.bucketBusy
+    case .deleted: throw ModelError.noSuchBucket
+    }
+  }
+
+  /// Deletes the bucket, or makes it live again, if `mark` is still its state.
+  ///
+  /// - Returns: Whether it was.
+  @discardableResult
+  package func endDeletion(
+    of id: BucketID, mark: Timestamp, isConfirmed: Bool
+  ) async throws -> Bool {
+    let outcome = try await buckets.retryingStale { attempt in
+      try await buckets.operate(
+        EndDeletion(), partitionKey: [],
+        input: .init(
+          bucket: id, mark: mark, isConfirmed: isConfirmed, timestamp: attempt.timestamp))
+    }
+    if case .refused(RefusalCode.clockAhead, _) = outcome { throw ModelError.clockTooFar }
+    return outcome.isAccepted
   }
 
   /// Changes a bucket's row.

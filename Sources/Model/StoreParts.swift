@@ -42,6 +42,7 @@ package struct StoreParts: Sendable {
     localObjects.register(OpenUpload(guards: guards))
     localObjects.register(EndUpload(guards: guards))
     localObjects.register(DropParts(guards: guards))
+    localBuckets.register(EndDeletion())
     objects = Table(local: localObjects, coordinator: coordinator)
     buckets = Table(local: localBuckets, coordinator: coordinator)
     manifests = Table(local: try replica.register(ManifestSchema()), coordinator: coordinator)

@@ -139,11 +139,18 @@ import Testing
   @Test func aDeletionThatNobodyConfirmedIsTakenBack() throws {
     try ModelWorld(seed: 5).run { node in
       let bucket = try await node.store.buckets.create("bucket")
-      try await node.store.buckets.parts.setState(.deleting, of: bucket.id)
+      let parts = node.store.buckets.parts
+      let mark = try await parts.beginDeletion(of: bucket.id)
       await #expect(throws: ModelError.bucketBusy) { try await node.put(bucket, "k", [1]) }
       try await node.runtime.sleep(for: .seconds(61))
       try await node.put(bucket, "k", [1])
+      // The deletion was only slow.
+      #expect(try await parts.endDeletion(of: bucket.id, mark: mark, isConfirmed: true) == false)
       #expect(try await node.get(bucket, "k") == [1])
+      #expect(try await node.store.buckets.get(bucket.id) != nil)
+      _ = try await node.delete(bucket, "k")
+      try await node.store.buckets.delete(bucket.id)
+      #expect(try await node.store.buckets.get(bucket.id) == nil)
     }
   }
 
