@@ -85,9 +85,11 @@ package final class Releaser: Sendable {
     }
     do {
       try await release(entry)
-    } catch let error as TableError {
+    } catch let error where !(error is CancellationError) && error as? LocalDBError != .closed {
+      // Whatever it is: the entries behind this one must get their turn.
       metrics.releasesPostponed.add()
-      parts.logger.debug(
+      parts.logger.log(
+        error is TableError ? .debug : .warning,
         "A release is put off.", [("upload", entry.uploadID.hex), ("error", "\(error)")])
       let later = parts.journal.releaseKey(entry.uploadID, after: Self.retryDelay)
       try await parts.objects.local.database.write { transaction in

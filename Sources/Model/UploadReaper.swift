@@ -43,18 +43,20 @@ package final class UploadReaper: Sendable {
       // The row as it is here: where another replica has finished the upload alone, the undoing finds it.
       try Task.checkCancellation()
       guard case .upload(let sortKey, let upload) = ObjectSortKey(key.sortKey),
-        let bucket = ObjectPartition.bucket(of: key.partitionKey),
-        case .upload(let row) = try parts.objects.local.entry(key), row.state == .open
+        let bucket = ObjectPartition.bucket(of: key.partitionKey)
       else { continue }
       do {
+        guard case .upload(let row) = try parts.objects.local.entry(key), row.state == .open
+        else { continue }
         try await parts.undo(
           key: sortKey, upload: upload, purpose: row.purpose, part: row.part, bucket: bucket,
           begun: row.begun)
         metrics.reaped.add()
         count += 1
-      } catch let error as TableError {
-        // A replica is away; the entry stays for the next pass.
-        parts.logger.debug(
+      } catch let error where !(error is CancellationError) && error as? LocalDBError != .closed {
+        // The entry stays for the next pass, and those behind it get their turn.
+        parts.logger.log(
+          error is TableError ? .debug : .warning,
           "An unfinished upload stays for now.", [("upload", upload.hex), ("error", "\(error)")])
       }
     }

@@ -9,6 +9,37 @@ import Tables
 import Testing
 
 @Suite struct ObjectsTests {
+  @Test func aReleaseThatFailsDoesNotHoldUpTheOthers() throws {
+    try ModelWorld(seed: 61, blockBytes: 512).run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let damaged = try await node.put(bucket, "a", noise(20_000, 1))
+      try await node.put(bucket, "b", noise(2000, 2))
+      let database = node.replica.database
+      let manifests = try database.tree("manifest")
+      var rows: [([UInt8], [UInt8])] = []
+      try database.scan(manifests) { key, value in
+        rows.append((Array(key), Array(value)))
+        return true
+      }
+      let whole = rows
+      try await database.write { transaction in
+        for (key, _) in whole { try transaction.put(manifests, key, [0xFF]) }
+      }
+      try await node.put(bucket, "a", [1])
+      try await node.runtime.sleep(for: .seconds(1))
+      try await node.put(bucket, "b", [1])
+      try await node.settle()
+      let left = try node.liveReferences()
+      #expect(!left.isEmpty)
+      #expect(left.allSatisfy { $0.starts(with: damaged.uploadID.bytes) })
+      try await database.write { transaction in
+        for (key, value) in whole { try transaction.put(manifests, key, value) }
+      }
+      try await node.settle()
+      #expect(try node.liveReferences().isEmpty)
+    }
+  }
+
   /// `append` returns while the last blocks are under way, so it is the commit that fails.
   @Test func aWriteWhoseLastBlocksFailLeavesNothing() throws {
     let world = ModelWorld(seed: 60)
