@@ -44,6 +44,7 @@ extension MultipartUploads {
     let assembly = PartAssembly(parts, bucket: bucket, key: key)
     do {
       let content = try await ModelError.translating { try await assembly.assemble(rows) }
+      try await checkUnchanged(rows, bucket: bucket, key: key, id: id)
       let object = VersionRow.Object(
         lastModified: parts.runtime.wallNow, sizeBytes: size, metadata: metadata, multipart: id,
         parts: layout, content: content)
@@ -69,6 +70,27 @@ extension MultipartUploads {
     guard let version = try await objects.head(bucket: bucket, key: key), version.multipart == id
     else { throw ModelError.noSuchUpload }
     return version
+  }
+
+  /// Throws unless `rows` are still the parts, after references of all their blocks were taken.
+  ///
+  /// A part that was replaced meanwhile may have lost its blocks before the references came: taking those of a
+  /// huge object can take longer than a release waits. While its row stands its blocks do too.
+  ///
+  /// - Throws: `invalidPart`; `noSuchUpload` when the upload ended meanwhile.
+  private func checkUnchanged(
+    _ rows: [NumberedPart], bucket: Bucket, key: ObjectKey, id: UploadID
+  ) async throws {
+    guard let first = rows.first else { return }
+    let held = try await partRows(
+      bucket: bucket.id, key: key, id: id, after: Int(first.number) - 1, limit: Self.partNumberMax)
+    var next = held[...]
+    for row in rows {
+      next = next.drop { $0.number < row.number }
+      if let now = next.first, now.number == row.number, now.uploadID == row.uploadID { continue }
+      _ = try await existing(bucket: bucket, key: key, id: id)
+      throw ModelError.invalidPart(number: Int(row.number))
+    }
   }
 
   /// The rows of the parts that a client named, checked.

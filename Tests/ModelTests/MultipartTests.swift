@@ -70,6 +70,39 @@ import Testing
       MultipartUploads.etag(of: parts) == Hex.encode(Digests.md5(digests.flatMap { $0 })) + "-2")
   }
 
+  @Test func aPartReplacedDuringACompletionIsNotPartOfIt() throws {
+    var refused = 0
+    for seed in UInt64(1)...20 {
+      let world = world(seed)
+      world.runtime.blockingDelay = .zero ... .milliseconds(2)
+      refused += try world.run { node in
+        let (bucket, key, id) = try await begin(node)
+        let early = try await node.putPart(bucket, "k", id, 1, noise(20_000, 1))
+        let again = Pending(node.runtime) {
+          try await node.putPart(bucket, "k", id, 1, noise(1500, 2))
+        }
+        try await node.runtime.sleep(for: .milliseconds(Int64(seed)))
+        do {
+          let version = try await node.store.uploads.complete(
+            bucket: bucket, key: key, id: id, parts: named([early]))
+          #expect(try await node.read(version) == noise(20_000, 1), "seed \(seed)")
+          _ = try? await again.value
+          return 0
+        } catch ModelError.invalidPart(number: 1) {
+          // The attempt left nothing, and the new part can be completed.
+          let version = try await node.store.uploads.complete(
+            bucket: bucket, key: key, id: id, parts: named([try await again.value]))
+          try await node.settle()
+          #expect(
+            try node.liveReferences().allSatisfy { $0.starts(with: version.uploadID.bytes) })
+          #expect(try await node.get(bucket, "k") == noise(1500, 2), "seed \(seed)")
+          return 1
+        }
+      }
+    }
+    #expect(refused > 0)
+  }
+
   @Test func aPartUploadedAgainReplacesTheEarlierOne() throws {
     try world().run { node in
       let (bucket, key, id) = try await begin(node)
