@@ -95,18 +95,22 @@ extension LocalTable {
     let own = held.map { schema.timestamp(of: $0.row) }
     let floor = floors.floor(of: partition)
     if timestamp <= floor { return .stale(max(floor, own ?? .zero)) }
-    return clockObstacle(to: timestamp, held: own)
+    return clockObstacle(to: timestamp, newest: max(floor, own ?? .zero))
   }
 
   /// The answer to a write at `timestamp` where the later write wins.
   func obstacle(to timestamp: Timestamp, held: Timestamp?, floor: Timestamp) -> ReplicaAnswer? {
     let newest = max(held ?? .zero, floor)
     if timestamp <= newest { return .stale(newest) }
-    return clockObstacle(to: timestamp, held: held)
+    return clockObstacle(to: timestamp, newest: newest)
   }
 
-  private func clockObstacle(to timestamp: Timestamp, held: Timestamp?) -> ReplicaAnswer? {
-    guard clock.isTooFarAhead(timestamp), timestamp != held?.next else { return nil }
+  /// The answer to a write that is far ahead of this node's clock.
+  ///
+  /// One that goes no further than a retry has to, above `newest`, is let through: what is far ahead
+  /// already, the row or the floor, came from a clock that has been set back since.
+  private func clockObstacle(to timestamp: Timestamp, newest: Timestamp) -> ReplicaAnswer? {
+    guard clock.isTooFarAhead(timestamp), timestamp > newest.next else { return nil }
     var writer = BinaryWriter(capacity: 8)
     writer.u64(clock.now().rawValue)
     return .refused(code: RefusalCode.clockAhead, payload: writer.bytes)

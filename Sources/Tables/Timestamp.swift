@@ -1,8 +1,9 @@
 // Timestamps and the hybrid logical clock that makes them.
 //
 // A timestamp orders writes; it never identifies one. It is close to wall time, so that a person can read
-// it, and never repeats on one node, so that a node's own writes are ordered whatever its wall clock
-// does (Kulkarni et al., "Logical Physical Clocks", 2014).
+// it, and grows on one node while its wall clock steps back a little (Kulkarni et al., "Logical Physical
+// Clocks", 2014). After a larger step it follows the wall clock, as replicas refuse what is far ahead: a
+// later write of the same row is then ordered by the stale answer that it gets.
 
 package import Base
 private import Synchronization
@@ -51,17 +52,20 @@ package final class HybridClock: Sendable {
   package static let aheadMax: Duration = .seconds(15 * 60)
 
   private let runtime: any Runtime
-  private let last = Mutex(UInt64(0))
+  private let last = Mutex(Timestamp.zero)
 
   /// A clock over the wall clock of `runtime`.
   package init(runtime: any Runtime) { self.runtime = runtime }
 
-  /// A timestamp above every one that this clock gave before.
+  /// A timestamp above every one that this clock gave before, unless that lies further ahead of the wall
+  /// clock than a replica accepts: the wall clock was set back, and its time is what counts.
   package func now() -> Timestamp {
-    let wall = Timestamp(milliseconds: runtime.wallNow.milliseconds).rawValue
+    let wallNow = runtime.wallNow
+    let wall = Timestamp(milliseconds: wallNow.milliseconds)
     return last.withLock { last in
-      last = max(wall, last == .max ? .max : last + 1)
-      return Timestamp(rawValue: last)
+      let next = max(wall, last.next)
+      last = Self.isTooFarAhead(next, of: wallNow) ? wall : next
+      return last
     }
   }
 
@@ -77,7 +81,10 @@ package final class HybridClock: Sendable {
 
   /// Whether `timestamp` is further ahead of the wall clock than a replica accepts.
   package func isTooFarAhead(_ timestamp: Timestamp) -> Bool {
-    let limit = runtime.wallNow.milliseconds + Self.aheadMax.components.seconds * 1000
-    return timestamp.milliseconds > limit
+    Self.isTooFarAhead(timestamp, of: runtime.wallNow)
+  }
+
+  private static func isTooFarAhead(_ timestamp: Timestamp, of wall: WallTime) -> Bool {
+    timestamp.milliseconds > wall.milliseconds + aheadMax.components.seconds * 1000
   }
 }

@@ -167,15 +167,57 @@ import Testing
     #expect(total == 20)
   }
 
-  @Test func timestampsOfOneClockOnlyGrow() {
+  @Test(arguments: [false, true])
+  func aWallClockSetBackRefusesNoWrite(leavingAFloorAhead: Bool) async throws {
+    func put(_ sortKey: String, _ value: String?) async throws -> WriteOutcome {
+      try await table.retryingStale { attempt in
+        let row = Register(timestamp: attempt.timestamp, writer: 2, value: value)
+        return try await table.operate(
+          SetRegister(schema: schema), partitionKey: partitionKey,
+          input: .init(sortKey: Array(sortKey.utf8), row: row))
+      }
+    }
+    func merge(_ sortKey: String, _ value: String?) async throws -> WriteOutcome {
+      try await table.retryingStale { attempt in
+        try await table.merge(
+          key(sortKey), Register(timestamp: attempt.timestamp, writer: 2, value: value))
+      }
+    }
+    #expect(try await put("held", "old").isAccepted)
+    #expect(try await merge("merged", "old").isAccepted)
+    if leavingAFloorAhead {
+      #expect(try await put("gone", nil).isAccepted)
+      #expect(try await replica.collectTombstones(olderThan: Timestamp(rawValue: .max)) == 1)
+    }
+    runtime.wallStart.milliseconds -= 7_200_000
+    #expect(try await put("new", "1").isAccepted)
+    #expect(try await merge("newly merged", "2").isAccepted)
+    #expect(try await put("held", "3").isAccepted)
+    #expect(try await merge("merged", "4").isAccepted)
+    var values: [String?] = []
+    for name in ["new", "newly merged", "held", "merged"] {
+      values.append(try await table.get(key(name))?.value)
+    }
+    #expect(values == ["1", "2", "3", "4"])
+    let ahead = row(runtime.wallNow.milliseconds + 3 * 3_600_000, "ahead")
+    guard case .refused(RefusalCode.clockAhead, _) = try await table.merge(key("x"), ahead) else {
+      Issue.record("a write far ahead was taken")
+      return
+    }
+  }
+
+  @Test func timestampsOfOneClockGrowUnlessItIsFarAhead() {
     let clock = HybridClock(runtime: runtime)
     var last = Timestamp.zero
     for step in 0..<1000 {
-      if step == 500 { runtime.wallStart.milliseconds -= 1_000_000 }
+      if step == 500 { runtime.wallStart.milliseconds -= 800_000 }
       let now = clock.now()
       #expect(now > last)
       last = now
     }
+    // Further back than a replica accepts, its own timestamps would be refused.
+    runtime.wallStart.milliseconds -= 7_200_000
+    #expect(clock.now() == Timestamp(milliseconds: runtime.wallNow.milliseconds))
     #expect(Timestamp(rawValue: .max).next == Timestamp(rawValue: .max))
     #expect(Timestamp(milliseconds: -5) == .zero)
     #expect(Timestamp(milliseconds: .max).milliseconds == (1 << 48) - 1)
