@@ -7,7 +7,8 @@ import Synchronization
 /// The floors of one table, on disk and in memory.
 final class FloorTable: Sendable {
   private let tree: Tree
-  /// May be ahead of the disk while a transaction runs, and stays so if it fails.
+  /// Never behind the disk, so that the bodies after the one that raises a floor see it; ahead of it
+  /// while a transaction runs, and for good if that fails.
   ///
   /// That does no harm: a floor that is too high costs a write a retry.
   private let floors: Mutex<[Timestamp]>
@@ -16,10 +17,10 @@ final class FloorTable: Sendable {
     self.tree = tree
     var floors = [Timestamp](repeating: .zero, count: Partition.count)
     try database.scan(tree) { key, value in
-      guard key.count == 1, value.count == 8 else {
-        throw TableError.malformed(table: tree.name, detail: "a floor of \(value.count) bytes")
+      guard key.count == 1 else {
+        throw TableError.malformed(table: tree.name, detail: "a floor of \(key.count) partitions")
       }
-      floors[Int(key[0])] = Timestamp(rawValue: value.reduce(0) { $0 << 8 | UInt64($1) })
+      floors[Int(key[0])] = try Self.decode(value, tree)
       return true
     }
     self.floors = Mutex(floors)
@@ -30,14 +31,19 @@ final class FloorTable: Sendable {
   func raise(
     _ partition: UInt8, to timestamp: Timestamp, in transaction: WriteTransaction
   ) throws {
-    let isHigher = floors.withLock { floors in
-      guard timestamp > floors[Int(partition)] else { return false }
-      floors[Int(partition)] = timestamp
-      return true
-    }
-    guard isHigher else { return }
+    floors.withLock { $0[Int(partition)] = max($0[Int(partition)], timestamp) }
+    // What counts is the disk: memory keeps what a transaction that failed wanted.
+    let stored = try transaction.get(tree, [partition]) { try Self.decode($0, tree) }
+    guard timestamp > stored ?? .zero else { return }
     var writer = BinaryWriter(capacity: 8)
     writer.u64(timestamp.rawValue)
     try transaction.put(tree, [partition], writer.bytes)
+  }
+
+  private static func decode(_ value: UnsafeRawBufferPointer, _ tree: Tree) throws -> Timestamp {
+    guard value.count == 8 else {
+      throw TableError.malformed(table: tree.name, detail: "a floor of \(value.count) bytes")
+    }
+    return Timestamp(rawValue: value.reduce(0) { $0 << 8 | UInt64($1) })
   }
 }

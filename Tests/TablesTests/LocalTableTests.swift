@@ -118,6 +118,20 @@ import Testing
     #expect(try await table.merge(key("b"), row(5, "stays")).isAccepted)
   }
 
+  @Test func aFloorWhoseTransactionFailedReachesTheDiskWithTheNextOne() async throws {
+    _ = try await table.merge(key("a"), row(9, nil))
+    try await database.write { try $0.put(schema.counts, RegisterSchema.dropFails, []) }
+    await #expect(throws: RegisterSchema.DropFailed.self) {
+      try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10))
+    }
+    try await database.write { try $0.delete(schema.counts, RegisterSchema.dropFails) }
+    #expect(try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10)) == 1)
+    let floors = try database.tree("register_floor")
+    #expect(
+      try database.get(floors, [Partition.of(partitionKey)])
+        == [0, 0, 0, 0, 0, 9, 0, 0])
+  }
+
   @Test func floorsAndTheFingerprintKeySurviveARestart() async throws {
     _ = try await table.merge(key("a"), row(9, nil))
     _ = try await table.merge(key("b"), row(10, "x"))

@@ -20,6 +20,10 @@ struct RegisterSchema: TableSchema {
   var partitionKeyBytes = 4
   var isFullyReplicated = false
 
+  /// While `counts` has this key, dropping a tombstone fails at its end.
+  static let dropFails: [UInt8] = [1]
+  struct DropFailed: Error {}
+
   init(_ database: LocalDatabase) throws { counts = try database.tree("register_count") }
 
   func encode(_ row: Register) -> [UInt8] {
@@ -55,6 +59,7 @@ struct RegisterSchema: TableSchema {
   func rowChanged(
     _ key: RowKey, old: Register?, new: Register?, in transaction: WriteTransaction
   ) throws {
+    if new == nil, try transaction.get(counts, Self.dropFails) != nil { throw DropFailed() }
     let change = (new?.value != nil ? 1 : 0) - (old?.value != nil ? 1 : 0)
     let count = Int(try transaction.get(counts, [0])?.first ?? 0) + change
     try transaction.put(counts, [0], [UInt8(truncatingIfNeeded: count)])
