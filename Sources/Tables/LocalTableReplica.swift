@@ -56,18 +56,22 @@ package final class LocalTableReplica: TableReplica {
 
   /// Drops tombstones of all tables that are older than `horizon`, in small transactions.
   ///
+  /// A row that cannot be read is left, and counted.
+  ///
   /// - Precondition: As `LocalTable.collectTombstones`.
   package nonisolated(nonsending) func collectTombstones(
     olderThan horizon: Timestamp
-  ) async throws -> Int {
-    var total = 0
+  ) async throws -> CollectedTombstones {
+    var total = CollectedTombstones()
     let tables = tables.withLock { $0.values.sorted { $0.name < $1.name } }
     for table in tables {
-      while true {
-        let count = try await table.collectTombstones(
-          olderThan: horizon, limit: Self.collectedAtOnceMax)
-        total += count
-        if count < Self.collectedAtOnceMax { break }
+      var position: [UInt8]? = []
+      while let from = position {
+        let (collected, next) = try await table.collectTombstones(
+          olderThan: horizon, from: from, limit: Self.collectedAtOnceMax)
+        total.dropped += collected.dropped
+        total.unreadable += collected.unreadable
+        position = next
       }
     }
     return total
@@ -105,6 +109,6 @@ protocol TableEndpoint: Sendable {
   ) async throws -> ReplicaResponse.Body
 
   nonisolated(nonsending) func collectTombstones(
-    olderThan horizon: Timestamp, limit: Int
-  ) async throws -> Int
+    olderThan horizon: Timestamp, from: [UInt8], limit: Int
+  ) async throws -> (CollectedTombstones, next: [UInt8]?)
 }

@@ -48,6 +48,12 @@ package final class TombstoneCollector: Sendable {
     guard placement.isSole else { return 0 }
     let age = Self.horizon.components.seconds * 1000
     let horizon = Timestamp(milliseconds: runtime.wallNow.milliseconds - age)
-    return try await replica.collectTombstones(olderThan: horizon)
+    let collected = try await replica.collectTombstones(olderThan: horizon)
+    if collected.unreadable > 0 {
+      logger.warning(
+        "Some old tombstones were not dropped: their rows cannot be read.",
+        [("rows", "\(collected.unreadable)")])
+    }
+    return collected.dropped
   }
 }
