@@ -59,10 +59,14 @@ func syncFolder(_ folder: String) throws {
   }
 }
 
-/// The length of the file at `path`; `nil` when there is none.
-func fileBytes(_ path: String) -> Int? {
+/// Whether there is a file at `path`.
+///
+/// - Throws: When that cannot be found out: a file that cannot be looked at must not be taken for missing.
+func fileExists(_ path: String) throws -> Bool {
   var status = stat()
-  return stat(path, &status) == 0 ? Int(status.st_size) : nil
+  if stat(path, &status) == 0 { return true }
+  guard errno == ENOENT else { throw LocalDBError.failure(path: path, detail: errorText(errno)) }
+  return false
 }
 
 /// The first `count` bytes of the file at `path`, or fewer.
@@ -76,12 +80,22 @@ func firstBytes(_ path: String, _ count: Int) -> [UInt8] {
 }
 
 /// Makes the bytes of the file at `path` durable, and gives it the name `name` in the same folder.
+///
+/// - Throws: When there is something called `name`, be it a link that leads nowhere; it is left as it is.
 func publishFile(_ path: String, as name: String) throws {
   let descriptor = open(path, O_RDWR | O_CLOEXEC)
   guard descriptor >= 0 else { throw LocalDBError.failure(path: path, detail: errorText(errno)) }
   defer { close(descriptor) }
-  guard fsync(descriptor) == 0, rename(path, name) == 0 else {
+  guard fsync(descriptor) == 0 else {
     throw LocalDBError.failure(path: path, detail: errorText(errno))
+  }
+  if link(path, name) == 0 {
+    removeFile(path)
+  } else {
+    // FAT and its like have no links: there the folder's lock keeps others from making the file meanwhile.
+    guard [EPERM, EOPNOTSUPP, ENOSYS].contains(errno), try !fileExists(name),
+      rename(path, name) == 0
+    else { throw LocalDBError.failure(path: name, detail: errorText(errno)) }
   }
   try syncFolder(parent(of: name))
 }

@@ -25,18 +25,24 @@ struct DatabaseOpening {
   let file: String
   let random: any RandomSource
 
+  /// Where a database is made before it gets its name.
+  private var draft: String { file + ".new" }
+
   static func file(in folder: String) -> String { folder + "/metadata.sqlite" }
 
   /// A quarter of the budget is the readers'; the writer keeps its pages from commit to commit.
   var readerCacheBytes: Int { options.cacheBytes / 4 / max(1, options.readersMax) }
 
   func open() throws -> Opened {
-    let isNew = fileBytes(file) == nil
+    let isNew = try !fileExists(file)
     if isNew {
-      guard fileBytes(file + "-wal") == nil else {
+      guard try !fileExists(file + "-wal") else {
         throw LocalDBError.corrupt(path: file, detail: "the file is missing and its log is there")
       }
       try create()
+    } else {
+      // A creation that was interrupted at its very end leaves the file with two names.
+      removeFile(draft)
     }
     try checkHeader()
     let writer = try Connection(
@@ -49,7 +55,6 @@ struct DatabaseOpening {
   // MARK: Creation
 
   private func create() throws {
-    let draft = file + ".new"
     for suffix in ["", "-wal", "-shm", "-journal"] { removeFile(draft + suffix) }
     let connection = try Connection(
       path: draft, creating: true, cacheBytes: 1 << 20, vfs: options.vfs)

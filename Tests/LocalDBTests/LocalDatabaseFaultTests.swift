@@ -72,6 +72,25 @@ import Testing
     }
   }
 
+  /// A link that leads in a circle cannot be looked at; one that leads nowhere is a disk that is not mounted.
+  @Test(arguments: ["metadata.sqlite", "/nowhere/metadata.sqlite"])
+  func aDatabaseThatCannotBeLookedAtIsNotReplaced(target: String) throws {
+    mkdir(folder.path + "/meta", 0o700)
+    #expect(symlink(target, file) == 0)
+    do {
+      _ = try folder.open()
+      Issue.record("it was opened")
+    } catch let error as LocalDBError {
+      guard case .failure(let path, _) = error else {
+        Issue.record("unexpected: \(error)")
+        return
+      }
+      #expect(path == file)
+    }
+    var buffer = [CChar](repeating: 0, count: 100)
+    #expect(readlink(file, &buffer, buffer.count) == target.utf8.count)
+  }
+
   @Test func aDraftOfAnInterruptedCreationIsReplaced() throws {
     mkdir(folder.path + "/meta", 0o700)
     overwrite(file + ".new", at: 0, with: Array("half".utf8))
