@@ -51,13 +51,15 @@ package struct HTTPRequestHead: Sendable {
       ? text(path.upperBound + 1..<targetRange.upperBound) : nil
   }
 
-  /// The host and port that the client named: the target's authority, else the Host field (RFC 9112, section
-  /// 3.2.2).
-  package var host: String? {
-    let start = pathOffset
-    guard start > targetRange.lowerBound else { return headers["host"] }
-    let afterScheme = authorityOffset
-    return text(afterScheme..<start)
+  /// The host and port that the client named: the Host field, which is what signatures cover.
+  ///
+  /// The parser refuses a target that names another authority.
+  package var host: String? { headers["host"] }
+
+  /// The authority in the target; `nil` when it is a path.
+  var targetAuthority: String? {
+    let start = authorityOffset
+    return start > targetRange.lowerBound ? text(start..<pathOffset) : nil
   }
 
   private func text(_ range: Range<Int>) -> String {

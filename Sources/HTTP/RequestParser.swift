@@ -59,6 +59,13 @@ package struct RequestParser {
       method: line.method, minorVersion: line.minorVersion,
       headers: lines.headers(bytes, end: end),
       targetRange: line.target.lowerBound - offset..<line.target.upperBound - offset)
+    // RFC 9112, section 3.2.2, prefers the target's authority; but signatures cover the Host field, and
+    // what was signed for one host must not be read as meant for another.
+    if let authority = head.targetAuthority,
+      !equalsIgnoringCase(Array((head.host ?? "").utf8), authority)
+    {
+      throw HTTPRejection(400, "the target's host is not that in Host")
+    }
     return ParsedRequest(
       head: head, framing: body, persists: framing.persists(minorVersion: line.minorVersion),
       expectsContinue: framing.expectsContinue && line.minorVersion > 0

@@ -74,6 +74,11 @@ import Testing
     ("other scheme", "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("URI with a user", "GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("URI without host", "GET http:///b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("URI with another host", "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("URI with another port", "GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("URI with a longer host", "GET http://a.b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("URI beside an empty Host", "GET http://a/ HTTP/1.1\r\nHost:\r\n\r\n", 400),
+    ("URI without Host", "GET http://a/ HTTP/1.0\r\n\r\n", 400),
     ("lower-case version", "GET / http/1.1\r\nHost: a\r\n\r\n", 400),
     ("version of two digits", "GET / HTTP/1.10\r\nHost: a\r\n\r\n", 400),
     ("no version number", "GET / HTTP/x.1\r\nHost: a\r\n\r\n", 400),
@@ -111,7 +116,7 @@ import Testing
     "POST / HTTP/1.1\r\nHost: [::1]:3900\r\nTransfer-Encoding: Chunked\r\nConnection: close\r\n\r\n",
     "GET / HTTP/1.0\r\n\r\n",
     "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
-    "GET http://a.example/b?c HTTP/1.1\r\nHost: b\r\nx: \u{E9}\r\nempty:\r\n\r\n",
+    "GET http://a.example/b?c HTTP/1.1\r\nHost: A.example\r\nx: \u{E9}\r\nempty:\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nHost:\r\nConnection: x, , close\r\n\r\n",
     "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
   ]
@@ -151,7 +156,7 @@ import Testing
     let request = try #require(try parsedRequest(Self.accepted[6]))
     #expect(request.head.path == "/b")
     #expect(request.head.query == "c")
-    #expect(request.head.host == "a.example")
+    #expect(request.head.host == "A.example")
     #expect(request.head.headers.valueBytes("x") == [0xC3, 0xA9])
     #expect(request.head.headers["empty"] == "")
     let bare = try #require(

@@ -148,6 +148,26 @@ import Testing
     return coded + Array("\(trailer)\r\nx-amz-trailer-signature:\(signature)\r\n\r\n".utf8)
   }
 
+  /// The signature covers the Host field; the authority of an absolute target it does not cover.
+  @Test func aSignatureForOneHostOpensNoOtherBucket() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/first")
+      try await node.expect(200, "PUT", "/second")
+      try await node.expect(200, "PUT", "/second/k", body: [1])
+      let signer = RequestSigner(
+        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
+        region: SimulatedS3.region)
+      let url = signer.presign(
+        method: "GET", target: RequestTarget(path: Array("/k".utf8)),
+        headers: ["Host": "first.s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      for (authority, status) in [("second.s3.test", 400), ("first.s3.test", 404)] {
+        let answer = try await node.send(
+          "GET", "http://\(authority)\(url)", host: "first.s3.test", signing: nil)
+        #expect(answer.status == status, "\(answer.text)")
+      }
+    }
+  }
+
   @Test func presignedURLsWork() throws {
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
