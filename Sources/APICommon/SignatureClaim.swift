@@ -30,8 +30,10 @@ package struct SignatureClaim: Sendable {
 
   /// Seven days: the longest that a presigned URL may be good for.
   private static let expirySecondsMax = 604_800
-  /// Names in SignedHeaders: no more than a request has headers.
-  private static let signedHeadersMax = 256
+  /// Names in SignedHeaders: each is looked for among all fields, before anything is believed.
+  ///
+  /// 2 KiB of metadata, S3's limit, in fields of 20 bytes, and what else clients sign.
+  private static let signedHeadersMax = 128
 
   /// The claim of a request; `nil` when it is anonymous.
   package static func read(
@@ -124,7 +126,9 @@ package struct SignatureClaim: Sendable {
 
   private static func names(_ text: Substring) -> [String]? {
     let names = text.split(separator: ";").map { $0.lowercased() }
-    return names.isEmpty || names.count > signedHeadersMax ? nil : names
+    guard (1...signedHeadersMax).contains(names.count) else { return nil }
+    // A repeated name would put the same value into the canonical request again and again.
+    return Set(names).count == names.count ? names : nil
   }
 
   private static func signature(_ text: Substring) -> String? {

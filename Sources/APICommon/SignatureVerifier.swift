@@ -25,6 +25,11 @@ package struct SignatureVerifier: Sendable {
   /// How far a client's clock may be off.
   private static let skewMax: Duration = .seconds(15 * 60)
 
+  /// How many bytes of the canonical request are shown to who signed another.
+  ///
+  /// Those of usual clients have below 2 KiB; a stranger must not get an answer as large as its heads may be.
+  private static let canonicalRequestDetailMax = 8 << 10
+
   private let region: String
   private let service: String
   private let keys = SigningKeyCache()
@@ -67,7 +72,9 @@ package struct SignatureVerifier: Sendable {
         .signatureDoesNotMatch,
         details: [
           S3Error.Detail("AWSAccessKeyId", claim.scope.accessKeyID),
-          S3Error.Detail("CanonicalRequest", String(decoding: request, as: UTF8.self)),
+          S3Error.Detail(
+            "CanonicalRequest",
+            String(decoding: request.prefix(Self.canonicalRequestDetailMax), as: UTF8.self)),
         ])
     }
     return VerifiedSignature(

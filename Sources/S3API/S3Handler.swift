@@ -97,14 +97,17 @@ package struct S3Handler: HTTPHandler {
 
   private func refuse(_ exchange: HTTPExchange, _ error: any Error) async {
     let answer = S3Error(answering: error)
-    let facts = [
-      ("request", exchange.requestID), ("method", exchange.request.method),
-      ("path", exchange.request.path), ("error", String(describing: error)),
-    ]
+    // Made only for a line that is written: the error holds what a stranger sent.
+    func facts() -> [(String, String)] {
+      [
+        ("request", exchange.requestID), ("method", exchange.request.method),
+        ("path", exchange.request.path), ("error", String(describing: error)),
+      ]
+    }
     if answer.code == .internalError {
-      logger.error("a request failed unexpectedly", facts)
+      logger.error("a request failed unexpectedly", facts())
     } else {
-      logger.debug("a request was refused", facts)
+      logger.debug("a request was refused", facts())
     }
     // A response that has begun cannot be taken back: the connection ends in the middle of it, which tells
     // the client.
@@ -119,7 +122,7 @@ package struct S3Handler: HTTPHandler {
     do {
       try await exchange.respond(answer.status, headers: headers, body: body)
     } catch {
-      logger.debug("a refusal did not reach its client", facts)
+      logger.debug("a refusal did not reach its client", facts())
     }
   }
 }

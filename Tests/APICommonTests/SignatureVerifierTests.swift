@@ -97,12 +97,32 @@ import Testing
       "AWS4-HMAC-SHA256 Credential=a/20130523/us-east-1/s3/aws4_request,SignedHeaders=host,"
         + "Signature=\(AWSExamples.emptySHA256)", .authorizationHeaderMalformed
     ),
+    (authorization(signedHeaders: "host;x-amz-date;Host"), .authorizationHeaderMalformed),
+    (
+      authorization(signedHeaders: "host" + (0..<128).map { ";x\($0)" }.joined()),
+      .authorizationHeaderMalformed
+    ),
   ])
   func refusesMalformedAuthorization(value: String, expected: S3ErrorCode) {
     var headers = AWSExamples.getObject.headers
     headers.set("authorization", value)
     let head = HTTPRequestHead(method: "GET", target: "/test.txt", headers: headers)
     #expect(code { try verifyExample(head) } == expected)
+  }
+
+  private static func authorization(signedHeaders: String) -> String {
+    "AWS4-HMAC-SHA256 Credential=\(AWSExamples.scope),SignedHeaders=\(signedHeaders),"
+      + "Signature=\(AWSExamples.emptySHA256)"
+  }
+
+  @Test func theCanonicalRequestThatIsShownIsBounded() throws {
+    var headers = AWSExamples.getObject.headers
+    headers.set("range", String(repeating: "a", count: 20_000))
+    let head = HTTPRequestHead(method: "GET", target: "/test.txt", headers: headers)
+    let error = #expect(throws: S3Error.self) { try verifyExample(head) }
+    let shown = try #require(error?.details.first { "\($0.name)" == "CanonicalRequest" })
+    #expect(shown.value.hasPrefix("GET\n/test.txt\n"))
+    #expect(shown.value.utf8.count == 8192)
   }
 
   @Test func signaturesOfVersionTwoAreNamed() {
