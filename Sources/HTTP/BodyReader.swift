@@ -162,18 +162,27 @@ final class BodyReader {
       return count
     }
     received.release()
-    let start = connection.runtime.now
-    let count = try await connection.stream.read(
-      into: buffer, deadline: pace.deadline(now: start))
-    pace.note(count, from: start, to: connection.runtime.now)
-    return count
+    return try await paced { deadline in
+      try await connection.stream.read(into: buffer, deadline: deadline)
+    }
   }
 
   private func receive() async throws -> Int {
+    try await paced { deadline in try await connection.receive(deadline: deadline) }
+  }
+
+  /// Waits by `read` as long as the pace allows.
+  private func paced(
+    _ read: nonisolated(nonsending) (MonotonicInstant) async throws -> Int
+  ) async throws -> Int {
     let start = connection.runtime.now
-    let count = try await connection.receive(deadline: pace.deadline(now: start))
-    pace.note(count, from: start, to: connection.runtime.now)
-    return count
+    do {
+      let count = try await read(pace.deadline(now: start))
+      pace.note(count, from: start, to: connection.runtime.now)
+      return count
+    } catch {
+      throw HTTPError.inMessage(error)
+    }
   }
 
   /// From here on a system call of its own costs less than a copy through the receive buffer saves.

@@ -1,5 +1,7 @@
 // What can go wrong with a message.
 
+import Reactor
+
 /// A message that breaks RFC 9110 or RFC 9112, or a limit.
 ///
 /// The connection cannot be used further, as where the next message begins is no longer known.
@@ -32,4 +34,15 @@ package enum HTTPError: Error, Equatable {
   case lengthMismatch
   /// The client or server has been shut down.
   case closed
+}
+
+extension HTTPError {
+  /// What a failure of the stream in the middle of a message means for the message.
+  static func inMessage(_ error: any Error) -> any Error {
+    switch error as? StreamError {
+    case .timedOut: HTTPError.timedOut
+    case .disconnected: HTTPError.truncated
+    case .tls, .unresolved, nil: error
+    }
+  }
 }

@@ -70,8 +70,13 @@ package final class MessageStream {
     var start = 0
     while start < bytes.count {
       let end = min(bytes.count, start + Self.pieceBytes)
-      try await stream.write(
-        UnsafeRawBufferPointer(rebasing: bytes[start..<end]), deadline: runtime.now + writeTimeout)
+      do {
+        try await stream.write(
+          UnsafeRawBufferPointer(rebasing: bytes[start..<end]), deadline: runtime.now + writeTimeout
+        )
+      } catch {
+        throw HTTPError.inMessage(error)
+      }
       start = end
     }
   }

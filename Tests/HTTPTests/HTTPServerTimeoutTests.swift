@@ -45,7 +45,7 @@ import Testing
     let notes = Notes()
     let server = SimulatedServer(runtime) { exchange in
       do { try await echo(exchange) } catch {
-        notes.lines.append("\(error)")
+        notes.lines.append("\(type(of: error)).\(error)")
         try await exchange.respond(400)
       }
     }
@@ -55,7 +55,28 @@ import Testing
       #expect(try await client.readToEnd().hasPrefix("HTTP/1.1 400 "))
       #expect(runtime.elapsed > .seconds(59) && runtime.elapsed < .seconds(65))
     }
-    #expect(notes.lines == ["timedOut"])
+    #expect(notes.lines == ["HTTPError.timedOut"])
+  }
+
+  @Test func aConnectionThatBreaksInABodyTruncatesIt() throws {
+    let runtime = SimulatedRuntime(seed: 8)
+    let notes = Notes()
+    let server = SimulatedServer(runtime) { exchange in
+      do { try await echo(exchange) } catch { notes.lines.append("\(type(of: error)).\(error)") }
+    }
+    try runtime.run {
+      for framing in ["Content-Length: 5000", "Transfer-Encoding: chunked"] {
+        var options = SimulatedPipeOptions()
+        let head = "PUT / HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n"
+        options.cutAfterBytes = head.utf8.count + 1
+        let client = server.connect(options)
+        try await client.send(head)
+        try await runtime.sleep(for: .seconds(1))
+        try await client.send("1")
+        try await runtime.sleep(for: .seconds(1))
+      }
+    }
+    #expect(notes.lines == ["HTTPError.truncated", "HTTPError.truncated"])
   }
 
   @Test func aBodyThatDripsTimesOut() throws {
@@ -99,7 +120,8 @@ import Testing
     let notes = Notes()
     let server = SimulatedServer(runtime) { exchange in
       do { try await exchange.respond(200, body: [UInt8](repeating: 65, count: 1 << 20)) } catch {
-        notes.lines.append("\(error) after \(runtime.elapsed.components.seconds) s")
+        notes.lines.append(
+          "\(type(of: error)).\(error) after \(runtime.elapsed.components.seconds) s")
       }
     }
     try runtime.run {
@@ -108,7 +130,7 @@ import Testing
       try await runtime.sleep(for: .seconds(100))
       #expect(server.metrics.render().contains("http_connections{server=\"http\"} 0"))
     }
-    #expect(notes.lines == ["timedOut after 60 s"])
+    #expect(notes.lines == ["HTTPError.timedOut after 60 s"])
   }
 
   @Test func tooManyConnectionsAreTold() throws {

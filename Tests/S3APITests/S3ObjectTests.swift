@@ -3,10 +3,36 @@ import Base
 import Codecs
 import Crypto
 import HTTP
+import SimulatedWorld
 import Testing
 
 @Suite struct S3ObjectTests {
   private static let large = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 11) }
+
+  @Test func aBodyThatStallsIsARequestTimeout() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let url = RequestSigner(
+        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
+        region: SimulatedS3.region
+      ).presign(
+        method: "PUT", target: RequestTarget(path: Array("/bucket/k".utf8)),
+        headers: ["Host": "s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      let pieces = PieceCounter()
+      let response = try await node.client.request(
+        "PUT", .tcp(host: "s3.test", port: 80), url, headers: ["Host": "s3.test"],
+        body: .stream(length: 100) { buffer in
+          pieces.count += 1
+          if pieces.count > 1 { try await node.runtime.sleep(for: .seconds(61)) }
+          buffer[0] = 1
+          return 1
+        })
+      let body = String(decoding: try await response.collect(maxBytes: 10_000), as: UTF8.self)
+      #expect(response.status == 400)
+      #expect(body.contains("<Code>RequestTimeout</Code>"))
+      try await node.expect(404, "GET", "/bucket/k")
+    }
+  }
 
   @Test(arguments: [0, 1, 8192, 8193, 3_000_000])
   func anObjectComesBackAsItWasPut(size: Int) throws {
@@ -153,4 +179,10 @@ import Testing
   ) async throws -> S3Response {
     try await node.expect(status, "POST", "/bucket?delete", body: Array(document.utf8))
   }
+}
+
+/// Counts on the simulated runtime's one thread.
+private final class PieceCounter: @unchecked Sendable {
+  // Safe because only the simulated runtime's one thread touches it.
+  var count = 0
 }

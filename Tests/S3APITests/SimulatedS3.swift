@@ -38,7 +38,7 @@ final class SimulatedS3: Sendable {
 
   let runtime: SimulatedRuntime
   let store: Store
-  private let client: HTTPClient
+  let client: HTTPClient
   private let folder: TemporaryFolder
 
   /// Starts a node, with one access key that may create buckets, and runs `body`.
