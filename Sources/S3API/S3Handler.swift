@@ -74,9 +74,11 @@ package struct S3Handler: HTTPHandler {
     }
     let operation = try Router.route(head.method, address, target)
     counters.count(operation)
-    try Router.refuseWhatIsNotImplemented(operation, head.headers)
+    let headers = try HoistedHeaders.merge(target, into: head.headers)
+    try Router.refuseWhatIsNotImplemented(operation, headers)
     let request = S3Request(
-      exchange: exchange, target: target, address: address, caller: caller, store: store,
+      exchange: exchange, headers: headers, target: target, address: address, caller: caller,
+      store: store,
       region: options.region, collectedBody: collected)
     try await operation.perform(request)
   }

@@ -9,6 +9,8 @@ import Model
 /// An authenticated request.
 struct S3Request {
   let exchange: HTTPExchange
+  /// The headers, with those in the query of a presigned URL.
+  let headers: HTTPHeaders
   let target: RequestTarget
   let address: RequestAddress
   let caller: Caller
@@ -23,8 +25,6 @@ struct S3Request {
 
   /// XML documents of requests: 10,000 parts with checksums, or 1,000 keys with most bytes escaped, fit.
   static let documentBytesMax = 4 << 20
-
-  var headers: HTTPHeaders { exchange.request.headers }
 
   /// The name of the bucket, as the request has it.
   var bucketName: String { address.bucket ?? "" }

@@ -148,6 +148,43 @@ import Testing
     return coded + Array("\(trailer)\r\nx-amz-trailer-signature:\(signature)\r\n\r\n".utf8)
   }
 
+  /// Who presigns puts x-amz- headers into the query; to ignore them would do something else.
+  @Test(
+    arguments: [
+      ("x-amz-copy-source", "/bucket/other", 501, nil),
+      ("X-Amz-Copy-Source", "/bucket/other", 501, nil),
+      ("x-amz-server-side-encryption", "AES256", 501, nil),
+      ("x-amz-tagging", "a=b", 501, nil),
+      ("x-amz-checksum-crc32", "AAAAAA==", 400, nil),
+      ("x-amz-checksum-crc32", "1W8rlA==", 200, nil),
+      ("x-amz-meta-\u{E9}", "a", 400, nil),
+      ("x-amz-sdk-checksum-algorithm", "CRC32", 200, nil),
+      ("x-amz-meta-colour", "light blue", 200, "light blue"),
+      ("X-Amz-Meta-Colour", "light blue", 200, "light blue"),
+      ("x-id", "PutObject", 200, nil),
+    ] as [(String, String, Int, String?)])
+  func headersInAQueryAreNotIgnored(
+    _ row: (name: String, value: String, status: Int, colour: String?)
+  ) throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      try await node.expect(200, "PUT", "/bucket/k", body: [1, 2, 3])
+      let signer = RequestSigner(
+        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
+        region: SimulatedS3.region)
+      let url = signer.presign(
+        method: "PUT",
+        target: RequestTarget(
+          path: Array("/bucket/k".utf8), query: [FormField(row.name, row.value)]),
+        headers: ["Host": "s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      let answer = try await node.send("PUT", url, body: [4], signing: nil)
+      #expect(answer.status == row.status, "\(answer.text)")
+      let get = try await node.expect(200, "GET", "/bucket/k")
+      #expect(get.body == (row.status == 200 ? [4] : [1, 2, 3]))
+      #expect(get.headers["x-amz-meta-colour"] == row.colour)
+    }
+  }
+
   /// The signature covers the Host field; the authority of an absolute target it does not cover.
   @Test func aSignatureForOneHostOpensNoOtherBucket() throws {
     try SimulatedS3.run { node in
