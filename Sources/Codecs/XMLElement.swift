@@ -27,6 +27,17 @@ package struct XMLElement: Equatable, Sendable {
   /// The text of the first child called `name`.
   package func text(of name: String) -> String? { child(name)?.text }
 
+  /// The text of the first child called `name`, without white space around it: of a number or a word, where
+  /// indentation means nothing.
+  package func trimmedText(of name: String) -> String? {
+    guard let text = text(of: name) else { return nil }
+    let whiteSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
+    var bytes = text.utf8[...]
+    while let byte = bytes.first, whiteSpace(byte) { bytes.removeFirst() }
+    while let byte = bytes.last, whiteSpace(byte) { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// All children called `name`, in order.
   package func children(named name: String) -> [XMLElement] { children.filter { $0.name == name } }
 

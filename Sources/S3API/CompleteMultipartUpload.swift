@@ -102,8 +102,8 @@ package struct NamedPart: Equatable {
   ///
   /// - Throws: `MalformedXML`; `InvalidPart` when a checksum cannot be read.
   package init(_ element: XMLElement) throws(S3Error) {
-    guard let number = element.text(of: "PartNumber").flatMap({ Int($0) }),
-      let etag = element.text(of: "ETag")
+    guard let number = element.trimmedText(of: "PartNumber").flatMap({ Int($0) }),
+      let etag = element.trimmedText(of: "ETag")
     else { throw S3Error(.malformedXML, "Each part needs a PartNumber and an ETag.") }
     self.number = number
     self.etag = etag.replacing("\"", with: "")

@@ -36,7 +36,7 @@ enum DeleteEndpoints {
     guard objects.allSatisfy({ $0.child("Key") != nil }) else {
       throw S3Error(.malformedXML, "Each object needs a Key.")
     }
-    let isQuiet = document.text(of: "Quiet")?.lowercased() == "true"
+    let isQuiet = document.trimmedText(of: "Quiet")?.lowercased() == "true"
     let outcomes = await delete(objects, in: bucket, request.store)
     try await request.respond(xml: "DeleteResult") { xml in
       for (object, outcome) in zip(objects, outcomes) {

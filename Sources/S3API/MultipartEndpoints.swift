@@ -59,6 +59,7 @@ package enum MultipartEndpoints {
 
   /// Answers `PUT /bucket/key?partNumber=N&uploadId=ID`.
   static func uploadPart(_ request: S3Request) async throws {
+    try request.requireFraming()
     let bucket = try await request.bucket(anyOf: .write)
     let key = try request.key()
     let id = try request.uploadID()

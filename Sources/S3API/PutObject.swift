@@ -9,6 +9,7 @@ import Model
 enum PutObject {
   /// Answers `PUT /bucket/key`.
   static func handle(_ request: S3Request) async throws {
+    try request.requireFraming()
     let bucket = try await request.bucket(anyOf: .write)
     let key = try request.key()
     let kept = try ObjectHeaders.read(request.headers)

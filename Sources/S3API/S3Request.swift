@@ -102,6 +102,16 @@ struct S3Request {
     }
   }
 
+  /// Makes sure that the client says how long the body is, or that it comes in chunks.
+  ///
+  /// Without either the body is empty (RFC 9112, section 6.3), which who uploads hardly means.
+  /// - Throws: `MissingContentLength`.
+  func requireFraming() throws(S3Error) {
+    guard headers.contains("content-length") || headers.contains("transfer-encoding") else {
+      throw S3Error(.missingContentLength)
+    }
+  }
+
   /// The XML document in the body, whose root must be called `root`; `nil` when the body is empty.
   ///
   /// - Throws: `MalformedXML`, `EntityTooLarge`, what `PlainBody.finish` throws.

@@ -89,8 +89,8 @@ import Testing
   }
 
   @Test func readsETagsWithAndWithoutQuotes() throws {
-    for etag in ["abc", "\"abc\"", "&quot;abc&quot;"] {
-      let part = try part("<ETag>\(etag)</ETag><PartNumber>7</PartNumber>")
+    for etag in ["abc", "\"abc\"", "&quot;abc&quot;", "\n  \"abc\"\t "] {
+      let part = try part("<ETag>\(etag)</ETag><PartNumber> 7\n</PartNumber>")
       #expect(part.etag == "abc")
       #expect(part.number == 7)
       #expect(part.checksums.isEmpty)

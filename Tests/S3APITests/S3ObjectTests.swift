@@ -9,6 +9,16 @@ import Testing
 @Suite struct S3ObjectTests {
   private static let large = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 11) }
 
+  @Test func anUploadSaysHowLongItIs() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let answer = try await node.sendWithoutLength("PUT", "/bucket/k")
+      #expect(answer.hasPrefix("HTTP/1.1 411 "))
+      #expect(answer.contains("<Code>MissingContentLength</Code>"))
+      try await node.expect(404, "GET", "/bucket/k")
+    }
+  }
+
   @Test func aBodyThatStallsIsARequestTimeout() throws {
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")

@@ -39,6 +39,7 @@ final class SimulatedS3: Sendable {
   let runtime: SimulatedRuntime
   let store: Store
   let client: HTTPClient
+  private let server: HTTPServer
   private let folder: TemporaryFolder
 
   /// Starts a node, with one access key that may create buckets, and runs `body`.
@@ -73,6 +74,7 @@ final class SimulatedS3: Sendable {
     options.requestIDHeader = S3Handler.requestIDHeader
     let server = HTTPServer(
       options: options, runtime: runtime, handler: handler, metrics: metrics, logger: .disabled)
+    self.server = server
     var clientOptions = HTTPClient.Options()
     clientOptions.lane = { 0 }
     client = HTTPClient(options: clientOptions, runtime: runtime) { _, _ in
@@ -143,6 +145,31 @@ final class SimulatedS3: Sendable {
     return S3Response(
       status: response.status, headers: response.headers,
       body: try await response.collect(maxBytes: 64 << 20))
+  }
+
+  /// Sends a request without a body and without saying so, which `client` does not; the answer as it travels.
+  func sendWithoutLength(_ method: String, _ target: String) async throws -> String {
+    let signer = RequestSigner(
+      accessKeyID: Self.accessKeyID, secret: Self.secret, region: Self.region)
+    var headers: HTTPHeaders = ["Host": "s3.test"]
+    signer.sign(
+      method: method, target: try RequestTarget(HTTPRequestHead(method: method, target: target)),
+      headers: &headers, payloadHash: PayloadIntegrity.unsignedText, at: runtime.wallNow)
+    let fields = headers.map { "\($0.name): \($0.value)\r\n" }.joined()
+    let bytes = Array("\(method) \(target) HTTP/1.1\r\nConnection: close\r\n\(fields)\r\n".utf8)
+    let pipe = SimulatedPipe(runtime)
+    runtime.spawn { [server] in await server.serve(pipe.second, isTLS: false) }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
+    defer { buffer.deallocate() }
+    buffer.copyBytes(from: bytes)
+    try await pipe.first.write(
+      UnsafeRawBufferPointer(rebasing: buffer[..<bytes.count]), deadline: .distantFuture)
+    var answer: [UInt8] = []
+    while true {
+      let count = try await pipe.first.read(into: buffer, deadline: .distantFuture)
+      if count == 0 { return String(decoding: answer, as: UTF8.self) }
+      answer += buffer[..<count]
+    }
   }
 
   /// Sends a request that must be answered with `status`.
