@@ -128,7 +128,7 @@ enabled = false
                 last = str(error)
             finally:
                 client.close()
-            time.sleep(0.02)
+            time.sleep(0.005)
         raise DidNotStart(f"not ready in {START_LIMIT} s: {last}\n{self.log_tail()}")
 
     def client(self, timeout=60, credentials=None):
