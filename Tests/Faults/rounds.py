@@ -24,6 +24,10 @@ class Rounds:
         self.journal = Journal()
         self.done = 0
 
+    def cut_power(self, disk):
+        self.journal.power_ends()
+        disk.cut_power()
+
     def run(self):
         while self.done < self.rounds and time.monotonic() < self.deadline:
             self.round()
@@ -38,11 +42,12 @@ class Rounds:
         try:
             time.sleep(self.source.uniform(0.3, 2.0))
             running.fault_begins()
-            self.fault(self.source)
+            self.fault(self)
         finally:
             running.stop()
         try:
             running.check()
+            self.journal.power_returns()
             self.server.start()
             load.verify(self.server, self.journal)
         except AssertionError as error:

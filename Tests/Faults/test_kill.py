@@ -10,12 +10,12 @@ def test_nothing_acknowledged_is_lost_by_a_kill(node, seed, rounds, minutes):
     server = node()
     server.start()
 
-    def fault(source):
+    def fault(rounds):
         server.kill()
         # Now and then it dies again while it is still getting up.
-        if source.random() < 0.25:
+        if rounds.source.random() < 0.25:
             server.start(wait=False)
-            time.sleep(source.uniform(0.0, 0.1))
+            time.sleep(rounds.source.uniform(0.0, 0.1))
             server.kill()
 
     done = Rounds(server, fault, seed, rounds, minutes, 200 * MEBIBYTE).run()
@@ -29,7 +29,7 @@ def test_a_clean_stop_under_load_loses_nothing(node, seed, minutes):
     server = node()
     server.start()
 
-    def fault(source):
+    def fault(rounds):
         began = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - began < 6

@@ -16,8 +16,8 @@ BYTES_A_ROUND = 120 * MEBIBYTE
 
 
 def power_cut(server, disk):
-    def fault(source):
-        disk.cut_power()
+    def fault(rounds):
+        rounds.cut_power(disk)
         server.kill()
         disk.unmount()
         disk.mount()

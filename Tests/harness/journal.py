@@ -45,6 +45,21 @@ class Journal:
         self.before = {}
         self.by_number = {}
         self.next_number = 1
+        self.power_ends_at = FOREVER
+
+    def power_ends(self):
+        """From now on no answer counts: without power it would not have been sent.
+
+        The file system is stopped while the server still runs, and fsync(2) may return success for
+        bytes that the stop overtook: ext4 ends their writeback without an error when it cannot
+        record the extents any more. So what is acknowledged meanwhile may or may not be there.
+        """
+        with self.lock:
+            self.power_ends_at = time.monotonic()
+
+    def power_returns(self):
+        with self.lock:
+            self.power_ends_at = FOREVER
 
     def begin(self, key, kind, content=None):
         with self.lock:
@@ -56,7 +71,10 @@ class Journal:
 
     def acknowledge(self, attempt):
         with self.lock:
-            attempt.ended = time.monotonic()
+            now = time.monotonic()
+            if now >= self.power_ends_at:
+                return
+            attempt.ended = now
             attempt.acknowledged = True
 
     def withdraw(self, attempt):
