@@ -61,7 +61,9 @@ package final class BlockService: Sendable {
   /// One check or sweep at a time: each reads every directory.
   let turns = KeyedLocks<Turn>()
   let syncs: DirectorySyncs
-  /// Blocks with a file whose name may not be on stable storage: who finds it whole must not take it for durable.
+  /// Blocks with a file whose name may not be on stable storage.
+  ///
+  /// Who finds such a file whole must not take it for durable.
   /// Opening the directories synchronises what an earlier process left so.
   private let unsynced = Mutex<Set<BlockHash>>([])
   let metrics: BlockMetrics
