@@ -50,9 +50,9 @@ class Journal:
     def power_ends(self):
         """From now on no answer counts: without power it would not have been sent.
 
-        The file system is stopped while the server still runs, and fsync(2) may return success for
-        bytes that the stop overtook: ext4 ends their writeback without an error when it cannot
-        record the extents any more. So what is acknowledged meanwhile may or may not be there.
+        The file system is stopped while the server still runs, which no power failure does, and what
+        an fsync(2) that overlaps the stop is worth is not known. So what is acknowledged meanwhile
+        may or may not be there.
         """
         with self.lock:
             self.power_ends_at = time.monotonic()
