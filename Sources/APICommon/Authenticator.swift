@@ -28,7 +28,7 @@ package struct Authenticator: Sendable {
   /// The sender of a request; `nil` when it is anonymous.
   ///
   /// - Parameter body: reads all of the body; called when the signature covers its digest and no header
-  ///   states that, as with curl before version 8.
+  ///   states that, as with curl before version 8, and once all else that can be checked was found right.
   /// - Throws: `S3Error` when the request claims a sender and that is not so; what `AccessKeys.get` throws.
   package nonisolated(nonsending) func authenticate(
     _ head: HTTPRequestHead, _ target: RequestTarget,
@@ -42,13 +42,13 @@ package struct Authenticator: Sendable {
         .invalidAccessKeyID,
         details: [S3Error.Detail("AWSAccessKeyId", claim.scope.accessKeyID)])
     }
+    guard !accessKey.isExpired(at: now) else {
+      throw S3Error(.accessDenied, "The access key has expired.")
+    }
     let isStated = claim.form != .header || head.headers.contains("x-amz-content-sha256")
     let signature = try verifier.verify(
       claim, head, target, secret: accessKey.secret,
       bodySHA256: isStated ? nil : Digests.sha256(try await body()))
-    guard !accessKey.isExpired(at: now) else {
-      throw S3Error(.accessDenied, "The access key has expired.")
-    }
     return Caller(accessKey: accessKey, signature: signature)
   }
 }

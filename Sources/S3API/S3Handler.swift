@@ -6,7 +6,7 @@
 //
 // Invariants:
 //   1. Nothing is read from the store, but the access key, before the signature was found right; and of the body
-//      at most `unstatedBodyMax`.
+//      only what UnstatedBodies.swift allows.
 //   2. Whatever is asked for and is not implemented is answered 501; it is never done halfway.
 
 import APICommon
@@ -36,6 +36,7 @@ package struct S3Handler: HTTPHandler {
   private let rootDomain: RootDomain
   private let store: Store
   private let authenticator: Authenticator
+  private let unstatedBodies = UnstatedBodies()
   private let counters: S3Counters
   private let logger: Logger
 
@@ -64,8 +65,11 @@ package struct S3Handler: HTTPHandler {
     let target = try RequestTarget(head)
     let address = try RequestAddress(target, host: head.host, rootDomain: rootDomain)
     var collected: [UInt8]?
+    var reservedBytes = 0
+    defer { unstatedBodies.release(reservedBytes) }
     let caller = try await authenticator.authenticate(head, target) {
-      let bytes = try await Self.collectUnstated(exchange.body)
+      reservedBytes = try unstatedBodies.reserve(exchange.body.contentLength)
+      let bytes = try await unstatedBodies.collect(exchange.body)
       collected = bytes
       return bytes
     }
@@ -81,20 +85,6 @@ package struct S3Handler: HTTPHandler {
       store: store,
       region: options.region, collectedBody: collected)
     try await operation.perform(request)
-  }
-
-  /// A body that is read before the signature can be checked: as large as what people send with curl by hand,
-  /// and little enough to hold for every connection.
-  private static let unstatedBodyMax = 256 << 10
-
-  private static func collectUnstated(_ body: HTTPBody) async throws -> [UInt8] {
-    do {
-      return try await body.collect(maxBytes: unstatedBodyMax)
-    } catch HTTPError.bodyTooLarge {
-      throw S3Error(
-        .invalidRequest,
-        "A body this large needs the header x-amz-content-sha256; UNSIGNED-PAYLOAD will do.")
-    }
   }
 
   private func refuse(_ exchange: HTTPExchange, _ error: any Error) async {

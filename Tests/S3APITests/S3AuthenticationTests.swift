@@ -99,6 +99,69 @@ import Testing
     }
   }
 
+  /// Who knows no more than the ID of a key cannot fill the node's memory with bodies.
+  @Test func bodiesThatNoHeaderVouchesForHaveLittleRoom() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let target = "/bucket/k"
+      let put = { @Sendable (bytes: UInt64, seconds: Int64) async throws -> (Int, String?) in
+        var headers: HTTPHeaders = ["Host": "s3.test"]
+        let signer = RequestSigner(
+          accessKeyID: SimulatedS3.accessKeyID, secret: "not known", region: SimulatedS3.region)
+        signer.sign(
+          method: "PUT", target: RequestTarget(path: Array(target.utf8)), headers: &headers,
+          payloadHash: Hex.encode(Digests.sha256([])), statesPayloadHash: false,
+          at: node.runtime.wallNow)
+        var rest = Int(bytes)
+        let response = try await node.client.request(
+          "PUT", .tcp(host: "s3.test", port: 80), target, headers: headers,
+          body: .stream(length: bytes) { buffer in
+            // The head goes with the first byte.
+            let count = min(rest, rest == Int(bytes) ? 1 : buffer.count)
+            if rest < Int(bytes) { try await node.runtime.sleep(for: .seconds(seconds)) }
+            rest -= count
+            return count
+          })
+        let body = try await response.collect(maxBytes: 1 << 20)
+        return (response.status, try XMLParser.parse(body).text(of: "Code"))
+      }
+      let slow = (0..<32).map { _ in
+        node.runtime.spawn {
+          do { #expect(try await put(256 << 10, 5).1 == "SignatureDoesNotMatch") } catch {
+            Issue.record(error)
+          }
+        }
+      }
+      try await node.runtime.sleep(for: .seconds(2))
+      #expect(try await put(1, 0) == (503, "SlowDown"))
+      #expect(try await put(0, 0) == (403, "SignatureDoesNotMatch"))
+      try await node.expect(200, "PUT", target, body: [1])
+      for task in slow { await task.value }
+      #expect(try await put(1, 0) == (403, "SignatureDoesNotMatch"))
+    }
+  }
+
+  @Test func anExpiredKeyIsRefusedBeforeItsBodyIsRead() throws {
+    try SimulatedS3.run { node in
+      let start = node.runtime.now
+      try await node.expect(200, "PUT", "/bucket")
+      _ = try await node.store.accessKeys.update(
+        SimulatedS3.accessKeyID, expiration: .some(node.runtime.wallNow))
+      var headers: HTTPHeaders = ["Host": "s3.test"]
+      let signer = RequestSigner(
+        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret, region: SimulatedS3.region
+      )
+      signer.sign(
+        method: "PUT", target: RequestTarget(path: Array("/bucket/k".utf8)), headers: &headers,
+        statesPayloadHash: false, at: node.runtime.wallNow)
+      let head = headers.map { "\($0.name): \($0.value)\r\n" }.joined()
+      let answer = try await node.sendRaw(
+        "PUT /bucket/k HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\(head)\r\n")
+      #expect(answer.hasPrefix("HTTP/1.1 403 "))
+      #expect(node.runtime.now - start < .seconds(10))
+    }
+  }
+
   @Test(arguments: [false, true])
   func chunksAreCompared(isForged: Bool) throws {
     let bytes = (0..<200_000).map { UInt8(truncatingIfNeeded: $0) }

@@ -156,7 +156,12 @@ final class SimulatedS3: Sendable {
       method: method, target: try RequestTarget(HTTPRequestHead(method: method, target: target)),
       headers: &headers, payloadHash: PayloadIntegrity.unsignedText, at: runtime.wallNow)
     let fields = headers.map { "\($0.name): \($0.value)\r\n" }.joined()
-    let bytes = Array("\(method) \(target) HTTP/1.1\r\nConnection: close\r\n\(fields)\r\n".utf8)
+    return try await sendRaw("\(method) \(target) HTTP/1.1\r\nConnection: close\r\n\(fields)\r\n")
+  }
+
+  /// Sends `text` as it is, and returns all that comes back until the server closes.
+  func sendRaw(_ text: String) async throws -> String {
+    let bytes = Array(text.utf8)
     let pipe = SimulatedPipe(runtime)
     runtime.spawn { [server] in await server.serve(pipe.second, isTLS: false) }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
