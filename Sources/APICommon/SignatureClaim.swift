@@ -36,9 +36,12 @@ package struct SignatureClaim: Sendable {
   private static let signedHeadersMax = 128
 
   /// The claim of a request; `nil` when it is anonymous.
+  ///
+  /// - Throws: `S3Error` when there is a claim and it is malformed or ambiguous.
   package static func read(
     _ head: HTTPRequestHead, _ target: RequestTarget
   ) throws(S3Error) -> SignatureClaim? {
+    try RepeatedFields.refuse(head, target)
     if let authorization = head.headers["authorization"] {
       return try SignatureClaim(authorization: authorization, head)
     }
@@ -62,8 +65,9 @@ package struct SignatureClaim: Sendable {
     var fields: [Substring: Substring] = [:]
     for part in parts[1].split(separator: ",") {
       let pair = part.split(separator: "=", maxSplits: 1)
-      guard pair.count == 2 else { throw S3Error(.authorizationHeaderMalformed) }
-      fields[pair[0].trimmingSpaces] = pair[1].trimmingSpaces
+      guard pair.count == 2,
+        fields.updateValue(pair[1].trimmingSpaces, forKey: pair[0].trimmingSpaces) == nil
+      else { throw S3Error(.authorizationHeaderMalformed) }
     }
     guard let credential = fields["Credential"],
       let scope = CredentialScope(credential: credential),

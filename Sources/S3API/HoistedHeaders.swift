@@ -19,7 +19,8 @@ package enum HoistedHeaders {
 
   /// The headers of a request, with those in its query behind them.
   ///
-  /// - Throws: `InvalidArgument` for a name that cannot be that of a header.
+  /// - Throws: `InvalidArgument` for a name that cannot be that of a header, `InvalidRequest` for one that is there
+  ///   twice and may be there once.
   package static func merge(
     _ target: RequestTarget, into headers: HTTPHeaders
   ) throws(S3Error) -> HTTPHeaders {
@@ -27,6 +28,11 @@ package enum HoistedHeaders {
     for field in target.query {
       let name = String(decoding: field.name, as: UTF8.self).lowercased()
       guard name.utf8.starts(with: "x-amz-".utf8), !others.contains(name) else { continue }
+      guard !RepeatedFields.isSingle(name) || !merged.contains(name) else {
+        throw S3Error(
+          .invalidRequest, "A header that may come once came twice, in the query or as a header.",
+          details: [S3Error.Detail("Header", name)])
+      }
       guard merged.append(name, valueBytes: field.value) else {
         throw S3Error(.invalidArgument, "A query parameter is not the name of a header.")
       }

@@ -98,6 +98,7 @@ import Testing
         + "Signature=\(AWSExamples.emptySHA256)", .authorizationHeaderMalformed
     ),
     (authorization(signedHeaders: "host;x-amz-date;Host"), .authorizationHeaderMalformed),
+    (authorization(signedHeaders: "host,SignedHeaders=host"), .authorizationHeaderMalformed),
     (
       authorization(signedHeaders: "host" + (0..<128).map { ";x\($0)" }.joined()),
       .authorizationHeaderMalformed
@@ -123,6 +124,49 @@ import Testing
     let shown = try #require(error?.details.first { "\($0.name)" == "CanonicalRequest" })
     #expect(shown.value.hasPrefix("GET\n/test.txt\n"))
     #expect(shown.value.utf8.count == 8192)
+  }
+
+  /// One of the two would be checked, and the other could be obeyed, here or behind us.
+  @Test(arguments: [
+    ("Authorization", S3ErrorCode.invalidRequest), ("X-Amz-Date", .invalidRequest),
+    ("x-amz-content-sha256", .invalidRequest), ("Date", .invalidRequest),
+    ("X-Amz-Copy-Source", .invalidRequest),
+  ])
+  func refusesARepeatedHeader(name: String, expected: S3ErrorCode) {
+    var headers = AWSExamples.getObject.headers
+    if !headers.contains(name) { headers.append(name, "a") }
+    headers.append(name, headers[name] ?? "")
+    let head = HTTPRequestHead(method: "GET", target: "/test.txt", headers: headers)
+    #expect(code { try verifyExample(head) } == expected)
+  }
+
+  @Test func takesAListInSeveralFields() throws {
+    for name in ["x-amz-meta-a", "x-amz-object-attributes"] {
+      let head = HTTPRequestHead(
+        method: "GET", target: "/b/k", headers: ["Host": "h", name: "a", name: "b"])
+      #expect(try SignatureClaim.read(head, RequestTarget(head)) == nil)
+    }
+  }
+
+  @Test(arguments: [
+    "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+  ])
+  func refusesARepeatedSigningParameter(name: String) {
+    for addition in ["&\(name)=", "&%58\(name.dropFirst())=20130524"] {
+      let head = HTTPRequestHead(
+        method: "GET", target: AWSExamples.presigned.target + addition,
+        headers: AWSExamples.presigned.headers)
+      #expect(code { try verifyExample(head) } == .authorizationQueryParametersError)
+    }
+  }
+
+  @Test func refusesTwoSignatures() {
+    var headers = AWSExamples.presigned.headers
+    headers.append("Authorization", AWSExamples.getObject.headers["authorization"] ?? "")
+    let head = HTTPRequestHead(
+      method: "GET", target: AWSExamples.presigned.target, headers: headers)
+    #expect(code { try verifyExample(head) } == .invalidArgument)
   }
 
   @Test func signaturesOfVersionTwoAreNamed() {

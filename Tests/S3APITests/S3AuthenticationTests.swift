@@ -248,6 +248,24 @@ import Testing
     }
   }
 
+  /// The first would be obeyed and the second not, or the other way round.
+  @Test(arguments: ["x-amz-acl", "X-Amz-Acl"])
+  func aHeaderInAQueryComesOnce(second: String) throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let signer = RequestSigner(
+        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
+        region: SimulatedS3.region)
+      let url = signer.presign(
+        method: "PUT",
+        target: RequestTarget(
+          path: Array("/bucket/k".utf8),
+          query: [FormField("x-amz-acl", "private"), FormField(second, "public-read")]),
+        headers: ["Host": "s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      #expect(try await node.send("PUT", url, signing: nil).code == "InvalidRequest")
+    }
+  }
+
   /// The signature covers the Host field; the authority of an absolute target it does not cover.
   @Test func aSignatureForOneHostOpensNoOtherBucket() throws {
     try SimulatedS3.run { node in
