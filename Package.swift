@@ -94,6 +94,7 @@ let package = Package(
 
     // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread.
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
+    layer("TestCertificates", ["COpenSSL", "Reactor"], path: "Tests/TestCertificates"),
     tests("APICommonTests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
     tests("BaseTests", ["Base"]),
     tests(
@@ -112,8 +113,10 @@ let package = Package(
     tests("CLITests", ["Base", "CLI", "Codecs", "Daemon", "Reactor"]),
     tests("AdminAPITests", ["AdminAPI", "Base", "Codecs"]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
-    tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld"]),
-    tests("ReactorTests", ["Base", "CLinux", "COpenSSL", "Reactor", "SimulatedWorld"]),
+    tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld", "TestCertificates"]),
+    tests(
+      "ReactorTests",
+      ["Base", "CLinux", "Reactor", "SimulatedWorld", "TestCertificates"]),
     tests(
       "S3APITests",
       [

@@ -44,6 +44,8 @@ final class ClientConnection {
           answersHead: request.method == "HEAD",
           timeout: sendFailure == nil ? pool.options.responseTimeout : Self.lateAnswerTimeout)
       } catch {
+        // A server that refuses our certificate says so here, and only here.
+        if case StreamError.tls = error { throw error }
         throw sendFailure ?? error
       }
       let body = BodyReader(

@@ -22,7 +22,7 @@ package struct HTTPRejection: Error, Equatable {
 package enum HTTPError: Error, Equatable {
   /// The body or a chunk breaks the rules.
   case malformed(HTTPRejection)
-  /// The peer closed the connection in the middle of a message.
+  /// The peer closed or broke the connection in the middle of a message.
   case truncated
   /// The body is longer than the caller allowed.
   case bodyTooLarge(maxBytes: Int)
@@ -41,8 +41,9 @@ extension HTTPError {
   static func inMessage(_ error: any Error) -> any Error {
     switch error as? StreamError {
     case .timedOut: HTTPError.timedOut
-    case .disconnected: HTTPError.truncated
-    case .tls, .unresolved, nil: error
+    // A TLS alert, or bytes that are no record, end the connection as its end does.
+    case .disconnected, .tls: HTTPError.truncated
+    case .unresolved, nil: error
     }
   }
 }

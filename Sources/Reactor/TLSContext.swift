@@ -50,7 +50,7 @@ package enum TLSAuthorities: Sendable {
 /// The settings of TLS connections, of either side.
 package final class TLSContext: Sendable {
   private enum Role: Sendable {
-    case server(TLSCertificateFiles)
+    case server(TLSCertificateFiles, clients: String?)
     case client(TLSAuthorities, TLSCertificateFiles?)
   }
 
@@ -61,9 +61,13 @@ package final class TLSContext: Sendable {
   ///
   /// Reads the files, and so blocks for a moment.
   ///
+  /// - Parameter clientAuthorities: a PEM file of authorities, of which every client must show a certificate; `nil`
+  ///   asks for none.
   /// - Throws: `TLSContextError`.
-  package static func server(_ files: TLSCertificateFiles) throws -> TLSContext {
-    try TLSContext(.server(files))
+  package static func server(
+    _ files: TLSCertificateFiles, clientAuthorities: String? = nil
+  ) throws -> TLSContext {
+    try TLSContext(.server(files, clients: clientAuthorities))
   }
 
   /// For connecting, with a certificate of our own where servers ask for one.
@@ -159,8 +163,14 @@ package final class TLSContext: Sendable {
     let handle = Handle(pointer)
     configure(pointer)
     switch role {
-    case .server(let files):
+    case .server(let files, let clientAuthorities):
       try use(files, in: pointer)
+      if let clientAuthorities {
+        try trust(.file(clientAuthorities), in: pointer)
+        SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+        // Without a name of its own OpenSSL lets no client resume that it has verified.
+        SSL_CTX_set_session_id_context(pointer, protocolList, UInt32(protocolList.count))
+      }
       SSL_CTX_set_alpn_select_cb(pointer, chooseProtocol, nil)
       // One ticket: a client that opens several connections at once is rare, and each costs a signature's share.
       SSL_CTX_set_num_tickets(pointer, 1)

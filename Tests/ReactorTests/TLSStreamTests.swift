@@ -2,22 +2,21 @@ import Base
 import Glibc
 import Reactor
 import SimulatedWorld
+import TestCertificates
 import Testing
 
 @Suite("TLS stream")
 struct TLSStreamTests {
   /// An authority, and a server for `localhost` that it vouches for.
   private final class World: Sendable {
-    let folder: TemporaryFolder
     let authority: TestCertificate
     let certificate: TestCertificate
     let server: TLSContext
 
     init() throws {
-      folder = try TemporaryFolder()
-      authority = try TestCertificate("authority", in: folder)
+      authority = try TestCertificate("authority")
       certificate = try TestCertificate(
-        "server", names: "DNS:localhost,IP:127.0.0.1", issuer: authority, in: folder)
+        "server", names: "DNS:localhost,IP:127.0.0.1", issuer: authority)
       server = try .server(
         .init(certificate: certificate.certificateFile, key: certificate.keyFile))
     }
@@ -113,7 +112,7 @@ struct TLSStreamTests {
   @Test("is refused by a client that trusts another authority")
   func wrongAuthority() throws {
     let world = try World()
-    let other = try TestCertificate("other", in: world.folder)
+    let other = try TestCertificate("other")
     let client = try TLSContext.client(authorities: .file(other.certificateFile))
     let outcome = try Self.meet(seed: 1, server: world.server, client: client, name: "localhost")
     guard case StreamError.tls(let reason)? = outcome.client else {
@@ -166,7 +165,7 @@ struct TLSStreamTests {
     let world = try World()
     let client = try world.client
     let renewed = try TestCertificate(
-      "renewed", names: "DNS:renewed", issuer: world.authority, in: world.folder)
+      "renewed", names: "DNS:renewed", issuer: world.authority)
     let outcome = try Self.meet(seed: 5, server: world.server, client: client, name: "localhost") {
       runtime, stream in
       renewed.replaceFiles(of: world.certificate)

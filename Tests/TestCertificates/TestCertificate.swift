@@ -1,32 +1,36 @@
 // Certificates made for one test: an authority, and what it signs.
 
-import COpenSSL
-import Glibc
+private import COpenSSL
+private import Glibc
+package import Reactor
 
-/// A key and its certificate, as PEM files in a folder.
-final class TestCertificate: @unchecked Sendable {
+/// A key and its certificate, as PEM files in a folder of their own, which goes with them.
+package final class TestCertificate: @unchecked Sendable {
   // Safe because OpenSSL's objects are only read after `init`.
 
-  let certificateFile: String
-  let keyFile: String
+  package let certificateFile: String
+  package let keyFile: String
+  private let folder: String
   private let key: OpaquePointer
   private let certificate: OpaquePointer
 
-  struct Failed: Error {}
+  package struct Failed: Error {}
 
   /// Makes a certificate for `names`, in the form of a subjectAltName extension such as
   /// `DNS:localhost,IP:127.0.0.1`; an authority when there is none.
   ///
   /// It is signed by `issuer`, or by itself.
-  init(
-    _ commonName: String, names: String? = nil, issuer: TestCertificate? = nil,
-    in folder: TemporaryFolder
+  package init(
+    _ commonName: String, names: String? = nil, issuer: TestCertificate? = nil
   ) throws {
+    var template = Array("/tmp/grange-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Failed() }
+    folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     key = try Self.makeKey()
     guard let certificate = X509_new() else { throw Failed() }
     self.certificate = certificate
-    certificateFile = folder.path + "/\(commonName).pem"
-    keyFile = folder.path + "/\(commonName).key"
+    certificateFile = folder + "/\(commonName).pem"
+    keyFile = folder + "/\(commonName).key"
     X509_set_version(certificate, 2)
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), Int.random(in: 1...1_000_000_000))
     X509_gmtime_adj(X509_getm_notBefore(certificate), -3600)
@@ -48,9 +52,14 @@ final class TestCertificate: @unchecked Sendable {
   deinit {
     X509_free(certificate)
     EVP_PKEY_free(key)
+    unlink(certificateFile)
+    unlink(keyFile)
+    rmdir(folder)
   }
 
-  var files: (certificate: String, key: String) { (certificateFile, keyFile) }
+  package var files: TLSCertificateFiles {
+    TLSCertificateFiles(certificate: certificateFile, key: keyFile)
+  }
 
   private static func makeKey() throws -> OpaquePointer {
     let context = EVP_PKEY_CTX_new_from_name(nil, "EC", nil)
@@ -79,7 +88,7 @@ final class TestCertificate: @unchecked Sendable {
   }
 
   /// Takes the place of the files of `other`.
-  func replaceFiles(of other: TestCertificate) {
+  package func replaceFiles(of other: TestCertificate) {
     rename(certificateFile, other.certificateFile)
     rename(keyFile, other.keyFile)
   }
