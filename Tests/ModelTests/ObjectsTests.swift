@@ -22,8 +22,9 @@ import Testing
         return true
       }
       let whole = rows
+      // A row that the schema cannot read is no error of the table: whatever fails, the others get their turn.
       try await database.write { transaction in
-        for (key, _) in whole { try transaction.put(manifests, key, [0xFF]) }
+        for (key, value) in whole { try transaction.put(manifests, key, value.dropLast()) }
       }
       try await node.put(bucket, "a", [1])
       try await node.runtime.sleep(for: .seconds(1))
