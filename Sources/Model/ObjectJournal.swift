@@ -1,7 +1,7 @@
 // What a replica notes when a row of the table `object` changes: in the same transaction, for itself.
 //
 //   model_release   references to release: the durable release queue
-//   model_renewed   open uploads by their last renewal, for the reaper
+//   model_open      open uploads with the moment of their last renewal, for the reaper
 //   model_usage     counts of each bucket
 //
 // Invariants:
@@ -10,28 +10,32 @@
 //   2. A row that replaces another of the same upload queues nothing: it describes the same blocks.
 
 package import Base
-import Codecs
 package import LocalDB
 import Tables
 
 /// The replica's own notes about the rows of `object`.
 package struct ObjectJournal: Sendable {
-  /// The release queue: what is due when, as `releaseKey` says.
+  /// The release queue, in the order in which entries came in: `releaseKey`.
   package let releases: Tree
-  let renewals: Tree
+  /// Open uploads.
+  let open: Tree
   let usage: Tree
-  let runtime: any Runtime
-  let releaseDelay: Duration
+  /// The clock of both.
+  let time: NodeTime
 
   /// Opens the trees of the notes.
   ///
   /// - Throws: `LocalDBError`.
-  package init(database: LocalDatabase, runtime: any Runtime, releaseDelay: Duration) throws {
+  package init(database: LocalDatabase, runtime: any Runtime) throws {
     releases = try database.tree("model_release")
-    renewals = try database.tree("model_renewed")
+    open = try database.tree("model_open")
     usage = try database.tree("model_usage")
-    self.runtime = runtime
-    self.releaseDelay = releaseDelay
+    var newest: UInt64 = 0
+    try database.scan(releases, limit: 1, reversed: true) { key, _ in
+      newest = NodeTime.decode(key)
+      return false
+    }
+    time = try NodeTime(database: database, runtime: runtime, newest: newest)
   }
 
   func rowChanged(
@@ -53,8 +57,11 @@ package struct ObjectJournal: Sendable {
   private func uploadChanged(
     _ key: RowKey, old: UploadRow?, new: UploadRow?, in transaction: WriteTransaction
   ) throws {
-    if let old, old.isReaped { try transaction.delete(renewals, renewalKey(old, key)) }
-    if let new, new.isReaped { try transaction.put(renewals, renewalKey(new, key), []) }
+    if new?.isReaped ?? false {
+      try transaction.put(open, openKey(key), NodeTime.encode(time.now))
+    } else if old?.isReaped ?? false {
+      try transaction.delete(open, openKey(key))
+    }
     guard let new, old?.state ?? .open == .open, new.state != .open,
       case .upload(_, let upload) = ObjectSortKey(key.sortKey)
     else { return }
@@ -73,35 +80,29 @@ package struct ObjectJournal: Sendable {
     if case .superseded(.inline) = kind { return }
     if case .superseded(.blocks([])) = kind { return }
     let entry = ReleaseEntry(kind: kind, owner: owner, uploadID: upload)
-    try transaction.put(releases, releaseKey(upload, after: releaseDelay), entry.encoded)
+    try transaction.put(releases, releaseKey(upload), entry.encoded)
   }
 
-  /// The key of an entry that is due `delay` from now.
-  package func releaseKey(_ upload: UploadID, after delay: Duration) -> [UInt8] {
-    var writer = BinaryWriter(capacity: 24)
-    let due = runtime.wallNow.milliseconds + delay.wholeNanoseconds / 1_000_000
-    writer.u64(UInt64(max(0, due)))
-    writer.id(upload)
-    return writer.bytes
+  /// The key of an entry that is queued now.
+  package func releaseKey(_ upload: UploadID) -> [UInt8] {
+    NodeTime.encode(time.now) + upload.bytes
+  }
+
+  /// Where in the queue the entries end that have been there for `delay`; `nil` when none can have been.
+  func releasesEnd(queuedFor delay: Duration) -> [UInt8]? {
+    time.moment(before: delay).map { NodeTime.encode($0 + 1) }
   }
 
   // MARK: The reaper's index
 
-  private func renewalKey(_ row: UploadRow, _ key: RowKey) -> [UInt8] {
-    var writer = BinaryWriter(capacity: 128)
-    writer.u64(UInt64(row.timestamp.milliseconds))
-    writer.raw(key.partitionKey)
-    writer.raw(key.sortKey)
-    return writer.bytes
-  }
+  private func openKey(_ key: RowKey) -> [UInt8] { key.partitionKey + key.sortKey }
 
-  /// The row that an entry of the index names.
-  func renewedRow(_ entry: [UInt8]) -> RowKey? {
-    guard entry.count > 8 + ObjectPartition.bytes else { return nil }
-    let rest = entry.dropFirst(8)
+  /// The row that a key of the index names.
+  func openRow(_ key: UnsafeRawBufferPointer) -> RowKey? {
+    guard key.count > ObjectPartition.bytes else { return nil }
     return RowKey(
-      partitionKey: Array(rest.prefix(ObjectPartition.bytes)),
-      sortKey: Array(rest.dropFirst(ObjectPartition.bytes)))
+      partitionKey: Array(key.prefix(ObjectPartition.bytes)),
+      sortKey: Array(key.dropFirst(ObjectPartition.bytes)))
   }
 }
 

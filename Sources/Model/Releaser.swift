@@ -1,7 +1,9 @@
 // The release queue's worker: gives back the blocks of what was superseded or refused.
 //
 // Entries are queued by the journal in the transaction that makes them necessary, so none is lost in a crash, and
-// are taken off only after all of their references are gone. Everything done for an entry may be done again.
+// are taken off only after all of their references are gone. Everything done for an entry may be done again. An
+// entry waits for the release delay of node time (NodeTime.swift) after it was queued, and again after a
+// try in which replicas did not answer.
 //
 // Invariants:
 //   1. References of a superseded row go only after a write quorum said that it does not hold the row, and
@@ -18,7 +20,7 @@ import Tables
 package final class Releaser: Sendable {
   /// Entries read at a time.
   private static let batchMax = 64
-  /// How long an entry waits after replicas did not answer.
+  /// How long the worker rests after the database failed.
   private static let retryDelay: Duration = .seconds(60)
 
   private let parts: StoreParts
@@ -62,8 +64,9 @@ package final class Releaser: Sendable {
 
   private func due() throws -> [([UInt8], [UInt8])] {
     var entries: [([UInt8], [UInt8])] = []
-    let now = parts.runtime.wallNow.milliseconds
-    let end = withUnsafeBytes(of: UInt64(max(0, now) + 1).bigEndian) { Array($0) }
+    guard let end = parts.journal.releasesEnd(queuedFor: parts.options.releaseDelay) else {
+      return entries
+    }
     try parts.objects.local.database.scan(
       parts.journal.releases, to: end, limit: Self.batchMax
     ) { key, value in
@@ -91,7 +94,7 @@ package final class Releaser: Sendable {
       parts.logger.log(
         error is TableError ? .debug : .warning,
         "A release is put off.", [("upload", entry.uploadID.hex), ("error", "\(error)")])
-      let later = parts.journal.releaseKey(entry.uploadID, after: Self.retryDelay)
+      let later = parts.journal.releaseKey(entry.uploadID)
       try await parts.objects.local.database.write { transaction in
         try transaction.delete(queue, key)
         try transaction.put(queue, later, value)

@@ -14,6 +14,8 @@ package final class Store: Sendable {
     package var partBytesMin = MultipartUploads.partBytesMin
     /// How long references of a superseded version stay: longer than a write that was overtaken may be tried
     /// again.
+    ///
+    /// Also how long a release waits for its next try.
     package var releaseDelay: Duration = .seconds(60)
     /// How often the release queue is looked at.
     package var releaseInterval: Duration = .seconds(10)
@@ -67,5 +69,8 @@ package final class Store: Sendable {
   /// Stops the background workers and waits for them.
   ///
   /// What they have not done stays queued.
-  package func stop() async { await workers.stop() }
+  package func stop() async {
+    await workers.stop()
+    await reaper.saveTime()
+  }
 }

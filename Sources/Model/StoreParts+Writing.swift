@@ -46,8 +46,10 @@ extension StoreParts {
     guard let row = try await buckets.get(key) else { throw ModelError.noSuchBucket }
     if row.state.value == .live, row.stamp != bucket.stamp { return bucket.with(row.stamp) }
     let age = clock.now().milliseconds - row.state.timestamp.milliseconds
+    // A mark further ahead than a replica accepts is of a clock that has been set back: it would be young for years.
     if row.state.value == .deleting,
       age > Self.deletionForgottenAfter.components.seconds * 1000
+        || clock.isTooFarAhead(row.state.timestamp)
     {
       // Refused: the mark is another by now, or the bucket is gone, as the next look will show.
       try await endDeletion(of: bucket.id, mark: row.state.timestamp, isConfirmed: false)

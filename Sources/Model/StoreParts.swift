@@ -32,8 +32,7 @@ package struct StoreParts: Sendable {
     self.runtime = runtime
     self.logger = logger
     clock = replica.clock
-    journal = try ObjectJournal(
-      database: replica.database, runtime: runtime, releaseDelay: options.releaseDelay)
+    journal = try ObjectJournal(database: replica.database, runtime: runtime)
     let localBuckets = try replica.register(BucketSchema())
     let localObjects = try replica.register(ObjectSchema(journal: journal))
     guards = ObjectGuards(buckets: localBuckets)

@@ -145,7 +145,7 @@ import Testing
       try await writer.append(
         from: { buffer in
           try await node.runtime.sleep(for: .milliseconds(1))
-          let rows = try cluster.nodes.filter { try !$0.keys(of: "model_renewed").isEmpty }
+          let rows = try cluster.nodes.filter { try !$0.keys(of: "model_open").isEmpty }
           #expect(try rows.count >= 2 || node.liveReferences().isEmpty)
           return body.read(into: buffer)
         }, observe: { _ in })

@@ -130,6 +130,6 @@ import Testing
     defer { node.close() }
     return ObjectSchema(
       journal: try ObjectJournal(
-        database: node.replica.database, runtime: world.runtime, releaseDelay: .zero))
+        database: node.replica.database, runtime: world.runtime))
   }
 }

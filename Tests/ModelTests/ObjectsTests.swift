@@ -62,7 +62,7 @@ import Testing
         _ = try await part.commit(etag: Node.etag(noise(5000)), checksums: [])
       }
       rename(away, data)
-      #expect(try node.keys(of: "model_renewed").isEmpty)
+      #expect(try node.keys(of: "model_open").isEmpty)
       try await node.settle()
       #expect(try node.liveReferences().isEmpty)
     }
@@ -219,7 +219,7 @@ import Testing
       #expect(try node.liveReferences().count > 2)
       try await node.settle()
       #expect(try node.liveReferences().isEmpty)
-      #expect(try node.keys(of: "model_renewed").isEmpty)
+      #expect(try node.keys(of: "model_open").isEmpty)
       #expect(try await node.get(bucket, "k") == [1, 2, 3])
     }
   }
@@ -252,7 +252,7 @@ import Testing
           partitionKey: ObjectPartition.key(bucket.id),
           sortKey: ObjectSortKey.version(version.key, .null).bytes),
         uploadID: version.uploadID)
-      let key = parts.journal.releaseKey(version.uploadID, after: .zero)
+      let key = parts.journal.releaseKey(version.uploadID)
       try await node.replica.database.write {
         try $0.put(parts.journal.releases, key, entry.encoded)
       }

@@ -144,7 +144,7 @@ import Testing
     }
     #expect(try node.liveReferences() == expected, "\(note)")
     #expect(try node.keys(of: "model_release").isEmpty, "\(note)")
-    #expect(try node.keys(of: "model_renewed").isEmpty, "\(note)")
+    #expect(try node.keys(of: "model_open").isEmpty, "\(note)")
   }
 
   private static func blocks(_ node: Node, _ version: ObjectVersion) async throws -> [BlockHash] {

@@ -21,7 +21,7 @@ import Testing
       try await node.runtime.sleep(for: .seconds(6_000))
       await node.store.stop()
       #expect(try node.liveReferences().isEmpty)
-      #expect(try node.keys(of: "model_renewed").isEmpty)
+      #expect(try node.keys(of: "model_open").isEmpty)
       let bucket = try #require(await node.store.buckets.get(bucketID))
       #expect(try await node.get(bucket, "k") == nil)
     }
