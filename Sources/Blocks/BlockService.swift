@@ -256,20 +256,12 @@ package final class BlockService: Sendable {
     while !rest.isEmpty {
       let batch = rest.prefix(Self.releasedAtOnceMax)
       rest = rest.dropFirst(batch.count)
-      try await release(batch, at: clock.now(), triesLeft: 1)
-    }
-  }
-
-  private nonisolated(nonsending) func release(
-    _ keys: ArraySlice<BlockReferenceKey>, at timestamp: Timestamp, triesLeft: Int
-  ) async throws {
-    let row = BlockReference(.released, at: timestamp)
-    let answer = try await references.merge(keys.map { ($0.rowKey, row) }, origin: .client)
-    switch answer {
-    case .accepted: return
-    case .stale(let held) where triesLeft > 0:
-      try await release(keys, at: clock.now(above: held), triesLeft: triesLeft - 1)
-    case .stale, .refused: throw TableError.contended(table: references.schema.name)
+      let answer = try await references.write(batch.map(\.rowKey)) {
+        BlockReference(.released, at: $0)
+      }
+      guard case .accepted = answer else {
+        throw TableError.contended(table: references.schema.name)
+      }
     }
   }
 

@@ -102,20 +102,13 @@ final class PartAssembly {
   }
 
   private func reference(_ hashes: [BlockHash]) async throws {
-    let references = parts.blocks.references
-    var held: Timestamp?
-    for _ in 0..<3 {
-      let row = BlockReference(.live(session.owner), at: parts.clock.now(above: held))
-      let rows = hashes.map { hash in
-        (BlockReferenceKey(hash: hash, upload: session.id).rowKey, row)
-      }
-      switch try await references.merge(rows, origin: .client) {
-      case .accepted: return
-      case .stale(let newer): held = newer
-      case .refused: throw ModelError.clockTooFar
-      }
+    let owner = session.owner
+    let keys = hashes.map { BlockReferenceKey(hash: $0, upload: session.id).rowKey }
+    switch try await parts.blocks.references.write(keys, { BlockReference(.live(owner), at: $0) }) {
+    case .accepted: return
+    case .stale: throw ModelError.writeRefused
+    case .refused: throw ModelError.clockTooFar
     }
-    throw ModelError.writeRefused
   }
 
   private func write(_ rows: [([UInt8], [BlockEntry])]) async throws {

@@ -22,6 +22,30 @@ extension LocalTable {
     }
   }
 
+  /// Writes a row under each of `keys`, of whatever partitions, in one transaction, or none when one is answered
+  /// otherwise.
+  ///
+  /// Each row has a timestamp of its own, above what is held under its key and above the floor of its partition. One
+  /// for all would have to be above the highest floor, and where that lies far ahead of the clock the
+  /// partitions below it would refuse it.
+  ///
+  /// - Parameter row: Makes the row for a timestamp.
+  package nonisolated(nonsending) func write(
+    _ keys: [RowKey], _ row: @escaping @Sendable (Timestamp) -> Schema.Row
+  ) async throws -> ReplicaAnswer {
+    try await answering { transaction in
+      for key in keys {
+        var answer = try self.merge(key, row(self.clock.now()), origin: .client, in: transaction)
+        if case .stale(let held) = answer {
+          let row = row(self.clock.now(above: held))
+          answer = try self.merge(key, row, origin: .client, in: transaction)
+        }
+        guard case .accepted = answer else { return answer }
+      }
+      return .accepted
+    }
+  }
+
   /// Merges `row` into the row at `key` within a transaction.
   ///
   /// The answers `stale` and `refused` have stored nothing, but what the transaction changed before stays: a

@@ -1,4 +1,5 @@
 import Base
+import Blocks
 import Model
 import SimulatedWorld
 import Tables
@@ -117,6 +118,39 @@ import Testing
       Self.step(world, by: -Self.years)
       try await node.put(bucket, "k", [1])
       #expect(try await node.get(bucket, "k") == [1])
+    }
+  }
+
+  /// Floors of partitions that lie years ahead, each at another time: rows of one batch cannot share a timestamp.
+  @Test func blocksAreReferencedAndReleasedUnderFloorsAhead() throws {
+    let world = ModelWorld(seed: 7, blockBytes: 512) { $0.partBytesMin = 1000 }
+    let contents = (0..<6).map { noise(512, UInt64($0) + 1) }
+    let bytes = contents.flatMap { $0 }
+    try world.run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      for content in contents {
+        try await node.put(bucket, "floor", content)
+        try await node.runtime.sleep(for: .seconds(3600))
+      }
+      _ = try await node.delete(bucket, "floor")
+      try await node.settle()
+      #expect(try node.liveReferences().isEmpty)
+      _ = try await node.blocks.references.collectTombstones(
+        olderThan: Timestamp(rawValue: .max), from: [], limit: 1000)
+
+      Self.step(world, by: -Self.years)
+      let id = try await node.store.uploads.create(
+        bucket: bucket, key: ObjectKey("k"), metadata: ObjectMetadata())
+      let part = try await node.putPart(bucket, "k", id, 1, bytes)
+      _ = try await node.store.uploads.complete(
+        bucket: bucket, key: ObjectKey("k"), id: id,
+        parts: [CompletedPart(number: part.number, etag: part.etag)])
+      try await node.settle()
+      #expect(try await node.get(bucket, "k") == bytes)
+      _ = try await node.delete(bucket, "k")
+      try await node.settle()
+      #expect(try node.liveReferences().isEmpty)
+      #expect(try node.keys(of: "model_release").isEmpty)
     }
   }
 }
