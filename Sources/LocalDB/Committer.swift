@@ -6,8 +6,9 @@
 //
 // Invariants:
 //   1. A write succeeds only after the commit that contains it has returned.
-//   2. After a commit that failed with anything but a full disk, no commit is tried again. fsync(2)
-//      reports a lost page once; a second fsync that succeeds proves nothing.
+//   2. After a commit that failed with anything but a full disk, and after any sync that failed, nothing is
+//      committed and the log is not copied. fsync(2) reports a lost page once; a second fsync that succeeds
+//      proves nothing, and then the log is all that is known to be whole.
 
 import Base
 import Synchronization
@@ -60,6 +61,7 @@ final class Committer: @unchecked Sendable {
       try finish()
     } catch {
       connection.rollBack()
+      stopIfSyncFailed(error)
       // `run` answers the writes that failed by themselves; everyone else shares the fault.
       for write in batch where !answered.contains(ObjectIdentifier(write)) { write.fail(error) }
       answered.removeAll()
@@ -101,13 +103,23 @@ final class Committer: @unchecked Sendable {
       try connection.commitTransaction()
     } catch let error as LocalDBError {
       if case .diskFull = error { throw error }
-      failure = .readOnlyAfterFailure(path: path, detail: error.description)
-      logger.error(
-        "A commit failed. No more metadata is written: check the disk and restart.",
-        [("path", path), ("error", error.description)])
+      stop(error)
       throw error
     }
     commitNumber.store(number, ordering: .releasing)
+  }
+
+  /// Takes no writes from now on.
+  private func stop(_ error: any Error) {
+    guard failure == nil else { return }
+    failure = .readOnlyAfterFailure(path: path, detail: "\(error)")
+    logger.error(
+      "The disk failed. No more metadata is written: check the disk and restart.",
+      [("path", path), ("error", "\(error)")])
+  }
+
+  private func stopIfSyncFailed(_ error: any Error) {
+    if connection.hasFailedSync { stop(error) }
   }
 
   // MARK: Checkpoints
@@ -122,7 +134,9 @@ final class Committer: @unchecked Sendable {
 
   /// Copies the log into the database file now.
   ///
-  /// A failure is logged: the log keeps everything.
+  /// A failure is logged: the log keeps everything. It is tried again, but not after a failed sync: a checkpoint
+  /// that readers cut short is not synced, so the next one does not repeat it, and what it wrote may be what is
+  /// lost.
   func attemptCheckpoint(_ mode: Connection.CheckpointMode) {
     guard failure == nil else { return }
     logPagesTried = connection.logPages
@@ -132,15 +146,21 @@ final class Committer: @unchecked Sendable {
       logger.error(
         "The metadata log could not be copied into the database.",
         [("path", path), ("error", "\(error)")])
+      stopIfSyncFailed(error)
     }
   }
 
   /// Runs `body` on the writer's connection outside of any transaction.
   func administer<Value>(_ body: (Connection) throws -> Value) throws -> Value {
     if let failure { throw failure }
-    return try body(connection)
+    do {
+      return try body(connection)
+    } catch {
+      stopIfSyncFailed(error)
+      throw error
+    }
   }
 
   /// Closes the connection; a clean close copies the log into the database and removes it.
-  func close() { connection.close() }
+  func close() { connection.close(emptyingLog: failure == nil) }
 }

@@ -6,8 +6,10 @@
 // Invariants:
 //   1. One thread uses a connection at a time (it is opened with NOMUTEX).
 //   2. A statement in the cache is reset: it holds no snapshot open.
+//   3. Closing copies nothing from the log, unless the owner of the database asks for it.
 
 private import CSQLite
+private import Glibc
 
 /// A connection to the database file.
 // Safe because a connection is used either by the writer alone, or by the one thread that took it
@@ -46,6 +48,7 @@ final class Connection: @unchecked Sendable {
     self.handle = handle
     sqlite3_extended_result_codes(handle, 1)
     sqlite3_busy_timeout(handle, Self.busyTimeoutMilliseconds)
+    csqlite_checkpoint_on_close(handle, 0)
     // Only the writer checkpoints, when it chooses to; no trigger or view of a manipulated file
     // runs; a bad cell is found when its page is read.
     for pragma in [
@@ -60,9 +63,13 @@ final class Connection: @unchecked Sendable {
 
   private var isClosed = false
 
-  func close() {
+  /// Closes the connection.
+  ///
+  /// - Parameter emptyingLog: The last connection to the database copies the log into it and removes the log.
+  func close(emptyingLog: Bool = false) {
     guard !isClosed else { return }
     isClosed = true
+    if emptyingLog { csqlite_checkpoint_on_close(handle, 1) }
     for statement in statements { sqlite3_finalize(statement) }
     for statement in controls.values { sqlite3_finalize(statement) }
     statements = []
@@ -207,10 +214,32 @@ final class Connection: @unchecked Sendable {
     _ = try step(statement)
   }
 
+  // MARK: Errors
+
+  /// Whether the sync of a file has failed.
+  ///
+  /// fsync(2) reports a lost page once. The file may lack what SQLite believes to be there, and a later sync that
+  /// succeeds proves nothing: this connection must neither commit nor copy the log any more.
+  private(set) var hasFailedSync = false
+
+  // As in sqlite3.h, whose expressions Swift does not import.
+  private static let syncFault = SQLITE_IOERR | (4 << 8)
+  private static let folderSyncFault = SQLITE_IOERR | (5 << 8)
+
   /// What SQLite's `result` means here.
+  ///
+  /// To be called right after the call that gave it, as errno is a part of the answer: SQLite does not keep it for
+  /// a COMMIT, and takes no error but ENOSPC for a full disk, and that only where it writes the log.
   func error(_ result: Int32) -> LocalDBError {
+    let cause = errno
     let message = String(cString: sqlite3_errmsg(handle))
-    let detail = "\(message) (SQLite \(result), errno \(sqlite3_system_errno(handle)))"
+    let reason = result & 0xFF == SQLITE_IOERR ? ", errno \(cause)" : ""
+    let detail = "\(message) (SQLite \(result)\(reason))"
+    switch result {
+    // Not even when the disk was full: what was to be written before is lost.
+    case Self.syncFault, Self.folderSyncFault: hasFailedSync = true
+    default: break
+    }
     switch result & 0xFF {
     case SQLITE_FULL: return .diskFull(path: path)
     case SQLITE_CORRUPT, SQLITE_NOTADB: return .corrupt(path: path, detail: detail)

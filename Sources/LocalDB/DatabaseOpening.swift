@@ -77,7 +77,7 @@ struct DatabaseOpening {
     try transaction.put(.database, DatabaseKey.unsynced, [0])
     try connection.commitTransaction()
     try connection.checkpoint(.truncate)
-    connection.close()
+    connection.close(emptyingLog: true)
     try publishFile(draft, as: file)
   }
 

@@ -14,7 +14,7 @@ package enum LocalDBError: Error, Equatable, Sendable {
   case diskFull(path: String)
   /// The operating system or SQLite failed.
   case failure(path: String, detail: String)
-  /// An earlier commit failed with an I/O error: nothing is written until the database is opened again.
+  /// An earlier commit or sync failed: nothing is written until the database is opened again.
   case readOnlyAfterFailure(path: String, detail: String)
   /// More writes are waiting than the queue takes.
   case overloaded
@@ -42,7 +42,7 @@ extension LocalDBError: CustomStringConvertible {
       return "the metadata database \(path) failed: \(detail)"
     case .readOnlyAfterFailure(let path, let detail):
       return
-        "the metadata database \(path) takes no writes since a commit failed (\(detail)): check "
+        "the metadata database \(path) takes no writes since its disk failed (\(detail)): check "
         + "the disk, then restart the node"
     case .overloaded:
       return "too many metadata writes are waiting: the disk does not keep up"

@@ -163,6 +163,28 @@ import Testing
     #expect(try database.get(tree, [1]) == [1])
   }
 
+  /// A second checkpoint would not write again what the first one may have lost.
+  @Test func afterACheckpointWhoseSyncFailedTheLogIsKeptUntilTheDatabaseIsOpenedAgain() throws {
+    let database = try openFaulty()
+    let tree = try database.tree("a")
+    try database.writeBlocking { try $0.put(tree, [1], [1]) }
+    FaultyDisk.set(.errorOnSync)
+    defer { FaultyDisk.set(.none) }
+    #expect(throws: LocalDBError.self) { try database.checkpoint() }
+    FaultyDisk.set(.none)
+    do {
+      try database.writeBlocking { try $0.put(tree, [2], [2]) }
+      Issue.record("acknowledged after a failed sync")
+    } catch LocalDBError.readOnlyAfterFailure {}
+    #expect(throws: LocalDBError.self) { try database.checkpoint() }
+    database.close()
+    #expect(access(file + "-wal", F_OK) == 0)
+    let again = try folder.open()
+    #expect(try again.get(again.tree("a"), [1]) == [1])
+    again.close()
+    #expect(access(file + "-wal", F_OK) != 0)
+  }
+
   @Test func everyWriteOfAFailedCommitIsToldSo() async throws {
     let database = try openFaulty()
     let tree = try database.tree("a")
