@@ -100,6 +100,36 @@ func publishFile(_ path: String, as name: String) throws {
   try syncFolder(parent(of: name))
 }
 
+/// Writes the bytes of the file at `path` to their places once more, and makes them and its name durable.
+///
+/// The kernel may hold more of a file than the disk does: a process that was killed had not synced it yet, or
+/// fsync(2) failed, and from then on the pages that it could not write count as written, for later processes too. A
+/// sync alone would not find them. No file is fine.
+func makeDurableAnew(_ path: String) throws {
+  let descriptor = open(path, O_RDWR | O_CLOEXEC)
+  if descriptor < 0, errno == ENOENT { return }
+  func check(_ isDone: Bool) throws {
+    if isDone { return }
+    if errno == ENOSPC || errno == EDQUOT { throw LocalDBError.diskFull(path: path) }
+    throw LocalDBError.failure(path: path, detail: errorText(errno))
+  }
+  try check(descriptor >= 0)
+  defer { close(descriptor) }
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+  defer { buffer.deallocate() }
+  var offset = 0
+  while true {
+    let count = pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+    try check(count >= 0)
+    if count == 0 { break }
+    let written = pwrite(descriptor, buffer.baseAddress, count, off_t(offset))
+    try check(written > 0)
+    offset += written
+  }
+  try check(fsync(descriptor) == 0)
+  try syncFolder(parent(of: path))
+}
+
 /// Removes the file at `path`, if there is one.
 func removeFile(_ path: String) { unlink(path) }
 

@@ -45,6 +45,8 @@ struct DatabaseOpening {
       removeFile(draft)
     }
     try checkHeader()
+    // Whoever reads a commit may rely on it, so what is recovered from the log must be on the disk.
+    if options.fsync { try makeDurableAnew(file + "-wal") }
     let writer = try Connection(
       path: file, creating: false, cacheBytes: options.cacheBytes - options.cacheBytes / 4,
       vfs: options.vfs)

@@ -185,6 +185,27 @@ import Testing
     #expect(access(file + "-wal", F_OK) != 0)
   }
 
+  /// What the kernel remembers of the log may never have reached the disk.
+  @Test func aLogThatIsFoundIsWrittenAgainBeforeItIsReliedUpon() throws {
+    let database = try folder.open()
+    let tree = try database.tree("a")
+    let value = [UInt8](repeating: 7, count: 3 << 20)
+    try database.writeBlocking { try $0.put(tree, [1], value) }
+    let copy = folder.path + "/copy"
+    mkdir(copy, 0o700)
+    for name in ["metadata.sqlite", "metadata.sqlite-wal"] {
+      try copyFile(folder.path + "/meta/" + name, copy + "/" + name)
+    }
+    let log = copy + "/metadata.sqlite-wal"
+    let longAgo = [timespec(tv_sec: 1, tv_nsec: 0), timespec(tv_sec: 1, tv_nsec: 0)]
+    #expect(utimensat(AT_FDCWD, log, longAgo, 0) == 0)
+    let second = try LocalDatabase.open(.init(path: copy), random: SystemRandom.shared)
+    var status = stat()
+    #expect(stat(log, &status) == 0)
+    #expect(status.st_mtim.tv_sec != 1)
+    #expect(try second.get(second.tree("a"), [1]) == value)
+  }
+
   @Test func everyWriteOfAFailedCommitIsToldSo() async throws {
     let database = try openFaulty()
     let tree = try database.tree("a")
