@@ -223,8 +223,11 @@ final class Connection: @unchecked Sendable {
   private(set) var hasFailedSync = false
 
   // As in sqlite3.h, whose expressions Swift does not import.
+  private static let writeFault = SQLITE_IOERR | (3 << 8)
   private static let syncFault = SQLITE_IOERR | (4 << 8)
   private static let folderSyncFault = SQLITE_IOERR | (5 << 8)
+  /// The index of the log, a file in shared memory, cannot grow.
+  private static let indexFault = SQLITE_IOERR | (19 << 8)
 
   /// What SQLite's `result` means here.
   ///
@@ -236,6 +239,8 @@ final class Connection: @unchecked Sendable {
     let reason = result & 0xFF == SQLITE_IOERR ? ", errno \(cause)" : ""
     let detail = "\(message) (SQLite \(result)\(reason))"
     switch result {
+    case Self.writeFault, Self.indexFault:
+      if cause == ENOSPC || cause == EDQUOT { return .diskFull(path: path) }
     // Not even when the disk was full: what was to be written before is lost.
     case Self.syncFault, Self.folderSyncFault: hasFailedSync = true
     default: break

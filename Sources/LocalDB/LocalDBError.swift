@@ -10,7 +10,8 @@ package enum LocalDBError: Error, Equatable, Sendable {
   case corrupt(path: String, detail: String)
   /// The disk is full.
   ///
-  /// What was asked did not happen; the database goes on working.
+  /// What was asked did not happen, and the database goes on working; a process that dies before the next commit
+  /// may find it there all the same.
   case diskFull(path: String)
   /// The operating system or SQLite failed.
   case failure(path: String, detail: String)

@@ -7,7 +7,7 @@ import Synchronization
 /// The switch is one for the process, and only databases opened with `FaultyDisk.name` see it.
 enum FaultyDisk {
   enum Fault: Int {
-    case none, fullOnWrite, errorOnSync
+    case none, fullOnWrite, quotaOnWrite, fullOnIndex, errorOnSync
   }
 
   private static let fault = Atomic(Fault.none.rawValue)
@@ -54,11 +54,23 @@ enum FaultyDisk {
     copy.initialize(to: methods.pointee)
     copy.pointee.xWrite = { file, bytes, count, offset in
       if FaultyDisk.current == .fullOnWrite { return SQLITE_FULL }
+      if FaultyDisk.current == .quotaOnWrite {
+        errno = EDQUOT
+        return SQLITE_IOERR | (3 << 8)
+      }
       return FaultyDisk.original(file)?.xWrite(file, bytes, count, offset) ?? SQLITE_IOERR
     }
     copy.pointee.xSync = { file, flags in
       if FaultyDisk.current == .errorOnSync { return SQLITE_IOERR | (4 << 8) }
       return FaultyDisk.original(file)?.xSync(file, flags) ?? SQLITE_IOERR
+    }
+    // The first part of the log's index is there before a disk can be full.
+    copy.pointee.xShmMap = { file, part, size, extend, map in
+      if FaultyDisk.current == .fullOnIndex, part > 0, extend != 0 {
+        errno = ENOSPC
+        return SQLITE_IOERR | (19 << 8)
+      }
+      return FaultyDisk.original(file)?.xShmMap(file, part, size, extend, map) ?? SQLITE_IOERR
     }
     originals.withLock { $0[Int(bitPattern: copy)] = Int(bitPattern: methods) }
     return UnsafePointer(copy)
