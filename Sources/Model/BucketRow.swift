@@ -2,7 +2,7 @@
 
 package import Base
 package import Codecs
-import LocalDB
+package import LocalDB
 package import Tables
 
 /// A bucket: its state, who may do what, and the names that it goes by.
@@ -142,7 +142,9 @@ struct BucketStamp: Equatable, Comparable, Sendable {
 
 /// The table of buckets.
 package struct BucketSchema: TableSchema {
-  package init() {}
+  private let journal: ObjectJournal
+
+  package init(journal: ObjectJournal) { self.journal = journal }
 
   package var name: String { "bucket" }
   package var partitionKeyBytes: Int { 0 }
@@ -154,5 +156,11 @@ package struct BucketSchema: TableSchema {
   package func timestamp(of row: BucketRow) -> Timestamp { row.changed }
   package func tombstoneTimestamp(_ row: BucketRow) -> Timestamp? {
     row.state.value == .deleted ? row.changed : nil
+  }
+
+  package func rowChanged(
+    _ key: RowKey, old: BucketRow?, new: BucketRow?, in transaction: WriteTransaction
+  ) throws {
+    try journal.bucketChanged(key, old: old, new: new, in: transaction)
   }
 }

@@ -13,7 +13,8 @@ import Tables
 extension Buckets {
   /// Deletes an empty bucket and its names.
   ///
-  /// Its unfinished uploads are aborted.
+  /// Its unfinished uploads are aborted once it is gone, by the release queue (`ReleaseEntry.Kind.bucket`): a
+  /// deletion that fails must not have ended any.
   ///
   /// - Throws: `noSuchBucket`, `bucketNotEmpty`; `bucketBusy` when a writer took it for forgotten.
   package func delete(_ id: BucketID) async throws {
@@ -24,7 +25,6 @@ extension Buckets {
       let mark = try await parts.beginDeletion(of: id)
       do {
         guard try await isEmpty(id) else { throw ModelError.bucketNotEmpty }
-        try await abortUploads(in: id)
       } catch {
         try await parts.endDeletion(of: id, mark: mark, isConfirmed: false)
         throw error
@@ -42,22 +42,5 @@ extension Buckets {
       if case .version(let row) = row { row.object != nil } else { false }
     }
     return page.items.isEmpty
-  }
-
-  private func abortUploads(in id: BucketID) async throws {
-    while true {
-      let page = try await KeyListing(parts, .upload, bucket: id, ListQuery()).page { _, row in
-        if case .upload(let row) = row { row.purpose == .multipart } else { false }
-      }
-      for case .row(.upload(let key, let upload), .upload(let row)) in page.items {
-        let input = EndUpload.Input(
-          key: key, upload: upload, state: .refused, purpose: .multipart,
-          timestamp: parts.clock.now(), begun: row.begun, part: nil, requiresOpen: false)
-        let outcome = try await parts.objects.operate(
-          EndUpload(guards: parts.guards), partitionKey: ObjectPartition.key(id), input: input)
-        guard outcome.isAccepted else { throw ModelError.bucketBusy }
-      }
-      if !page.isTruncated { return }
-    }
   }
 }

@@ -7,6 +7,14 @@
 // Invariants:
 //   1. On a replica a mark ends once, in one way; the other way is refused from then on.
 //   2. Repeating what this replica has done is accepted again.
+//
+// Limits. On one replica this is complete. Before a bucket may have several, two things have to come:
+//   a. An end is a majority's, but its halves merge, and `deleted` wins every merge. A deleter that reached one
+//      replica and lost the majority to a writer deletes the bucket all the same once that replica syncs, and
+//      with it what the writer was told is stored. The end has to be a vote, kept as a local promise that does not
+//      merge; the row may say `deleted` only after a majority voted so.
+//   b. The mark is held by a majority of all nodes, while a write asks the replicas of the bucket's objects. With
+//      more nodes than those, a quorum of them may not know the mark; the deleter has to ask them before it lists.
 
 import Base
 import Codecs

@@ -1,4 +1,5 @@
-// What a replica notes when a row of the table `object` changes: in the same transaction, for itself.
+// What a replica notes when a row of the table `object` changes, or a bucket is deleted: in the same transaction,
+// for itself.
 //
 //   model_release   references to release: the durable release queue
 //   model_open      open uploads with the moment of their last renewal, for the reaper
@@ -8,6 +9,7 @@
 //   1. A version or part that loses its row to another upload's is queued in the transaction in which it does,
 //      whichever way the other came: a write, a sync between replicas, a repair.
 //   2. A row that replaces another of the same upload queues nothing: it describes the same blocks.
+//   3. A bucket is queued when its deletion is final here, so that its uploads end however that was learned.
 
 package import Base
 package import LocalDB
@@ -52,6 +54,18 @@ package struct ObjectJournal: Sendable {
       try queue(.superseded(part.content), key, row.uploadID, transaction)
     case .upload, nil: return
     }
+  }
+
+  func bucketChanged(
+    _ key: RowKey, old: BucketRow?, new: BucketRow?, in transaction: WriteTransaction
+  ) throws {
+    guard new?.state.value == .deleted, old?.state.value != .deleted,
+      let bucket = BucketID(key.sortKey),
+      // Of a random ID of 32 bytes: nothing else that is queued is called so.
+      let name = UploadID(key.sortKey.prefix(UploadID.byteCount))
+    else { return }
+    let partition = RowKey(partitionKey: ObjectPartition.key(bucket), sortKey: [])
+    try queue(.bucket, partition, name, transaction)
   }
 
   private func uploadChanged(

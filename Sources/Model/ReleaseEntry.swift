@@ -14,6 +14,8 @@ package struct ReleaseEntry: Equatable, Sendable {
     case parts
     /// Whatever a refused upload left.
     case refused
+    /// The multipart uploads of a bucket that was deleted; the owner is its partition.
+    case bucket
   }
 
   package var kind: Kind
@@ -28,6 +30,7 @@ package struct ReleaseEntry: Equatable, Sendable {
     case .superseded: writer.u8(0)
     case .parts: writer.u8(1)
     case .refused: writer.u8(2)
+    case .bucket: writer.u8(3)
     }
     writer.bytes(owner.partitionKey)
     writer.bytes(owner.sortKey)
@@ -54,6 +57,7 @@ package struct ReleaseEntry: Equatable, Sendable {
     case 0: kind = .superseded(try ObjectContent(anySizeFrom: &reader))
     case 1: kind = .parts
     case 2: kind = .refused
+    case 3: kind = .bucket
     default: throw .invalidValue
     }
     try reader.expectEnd()

@@ -107,14 +107,15 @@ package final class Releaser: Sendable {
   }
 
   private func release(_ entry: ReleaseEntry) async throws {
-    guard let owner = ObjectSortKey(entry.owner.sortKey) else { return }
-    switch entry.kind {
-    case .superseded(let content):
+    switch (entry.kind, ObjectSortKey(entry.owner.sortKey)) {
+    case (.bucket, _): try await abortUploads(entry)
+    case (_, nil): return
+    case (.superseded(let content), let owner?):
       guard try await retire(entry, owner) else { return }
       if case .blocks(let blocks) = content { try await releaseBlocks(blocks, of: entry.uploadID) }
       try await releaseManifest(of: entry.uploadID)
-    case .parts: try await dropParts(entry, owner.key)
-    case .refused: try await releaseRefused(entry, owner.key)
+    case (.parts, let owner?): try await dropParts(entry, owner.key)
+    case (.refused, let owner?): try await releaseRefused(entry, owner.key)
     }
   }
 
@@ -158,6 +159,32 @@ package final class Releaser: Sendable {
   }
 
   // MARK: Ended uploads
+
+  /// Aborts the multipart uploads of a bucket that is gone; each queues the release of its parts.
+  private func abortUploads(_ entry: ReleaseEntry) async throws {
+    guard let id = ObjectPartition.bucket(of: entry.owner.partitionKey) else { return }
+    while true {
+      try Task.checkCancellation()
+      let page = try await KeyListing(parts, .upload, bucket: id, ListQuery()).page { _, row in
+        if case .upload(let row) = row {
+          row.purpose == .multipart && row.state == .open
+        } else {
+          false
+        }
+      }
+      for case .row(.upload(let key, let upload), .upload(let row)) in page.items {
+        let input = EndUpload.Input(
+          key: key, upload: upload, state: .refused, purpose: .multipart,
+          timestamp: parts.clock.now(), begun: row.begun, part: nil, requiresOpen: false)
+        let outcome = try await parts.objects.operate(
+          EndUpload(guards: parts.guards), partitionKey: entry.owner.partitionKey, input: input)
+        guard outcome.isAccepted else {
+          throw TableError.contended(table: parts.objects.schema.name)
+        }
+      }
+      if !page.isTruncated { return }
+    }
+  }
 
   /// Deletes the part rows of an ended multipart upload; each queues its own release.
   private func dropParts(_ entry: ReleaseEntry, _ key: ObjectKey) async throws {

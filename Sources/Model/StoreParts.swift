@@ -33,7 +33,7 @@ package struct StoreParts: Sendable {
     self.logger = logger
     clock = replica.clock
     journal = try ObjectJournal(database: replica.database, runtime: runtime)
-    let localBuckets = try replica.register(BucketSchema())
+    let localBuckets = try replica.register(BucketSchema(journal: journal))
     let localObjects = try replica.register(ObjectSchema(journal: journal))
     guards = ObjectGuards(buckets: localBuckets)
     localObjects.register(PutVersion(guards: guards))

@@ -134,6 +134,41 @@ import Testing
     }
   }
 
+  /// A writer takes the mark back while the deletion is on its way: what was being uploaded is still there.
+  @Test func aDeletionThatIsTakenBackAbortsNoUpload() throws {
+    var takenBack = 0
+    for seed in UInt64(1)...12 {
+      let cluster = try SimulatedCluster(seed: seed)
+      takenBack += try cluster.runtime.run {
+        let bucket = try await Self.bucket(cluster)
+        let key = try ObjectKey("k")
+        let node = cluster.nodes[0]
+        let id = try await node.store.uploads.create(
+          bucket: bucket, key: key, metadata: ObjectMetadata())
+        let deletion = Pending(cluster.runtime) { try await node.store.buckets.delete(bucket.id) }
+        let parts = cluster.nodes[1].store.buckets.parts
+        let row = RowKey(partitionKey: [], sortKey: bucket.id.bytes)
+        var mark: Timestamp?
+        while mark == nil {
+          try await cluster.runtime.sleep(for: .milliseconds(1))
+          let state = try parts.buckets.local.entry(row)?.state
+          if let state, state.value == .deleting { mark = state.timestamp }
+        }
+        let taking = Pending(cluster.runtime) { [mark] in
+          try await parts.endDeletion(of: bucket.id, mark: mark ?? .zero, isConfirmed: false)
+        }
+        let isDeleted = (try? await deletion.value) != nil
+        _ = try? await taking.value
+        // Of some seeds the deletion is the first to end.
+        guard !isDeleted, try await node.store.buckets.get(bucket.id) != nil else { return 0 }
+        let upload = try await node.store.uploads.get(bucket: bucket, key: key, id: id)
+        #expect(upload != nil, "seed \(seed)")
+        return 1
+      }
+    }
+    #expect(takenBack > 0)
+  }
+
   /// A reference without an upload row would be a leak that no reaper finds.
   @Test func theUploadRowIsDurableBeforeTheFirstReference() throws {
     let cluster = try SimulatedCluster(seed: 7)

@@ -74,7 +74,7 @@ import Testing
   }
 
   @Test func buckets() throws {
-    try check(BucketSchema(), seed: 5) { random in
+    try check(BucketSchema(journal: journal()), seed: 5) { random in
       var row = BucketRow(created: .zero, createdWall: WallTime(milliseconds: 0))
       if random.below(6) == 0 {
         row.state = Register(.deleted, at: time(random))
@@ -124,12 +124,12 @@ import Testing
     BucketID([UInt8](repeating: byte, count: 32)) ?? .init(random: SystemRandom.shared)
   }
 
-  private func schema() throws -> ObjectSchema {
+  private func schema() throws -> ObjectSchema { ObjectSchema(journal: try journal()) }
+
+  private func journal() throws -> ObjectJournal {
     let world = ModelWorld(seed: 1)
     let node = try world.open()
     defer { node.close() }
-    return ObjectSchema(
-      journal: try ObjectJournal(
-        database: node.replica.database, runtime: world.runtime))
+    return try ObjectJournal(database: node.replica.database, runtime: world.runtime)
   }
 }

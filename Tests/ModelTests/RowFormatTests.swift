@@ -135,7 +135,7 @@ import Testing
     let golden = [1, 0, 1, 1, 1, 2] + uploadBytes + [1, 1] + hashBytes + [0, 0, 0, 5]
     #expect(entry.encoded == golden)
     #expect(try golden.withUnsafeBytes { try ReleaseEntry($0) } == entry)
-    for (kind, tag) in [(ReleaseEntry.Kind.parts, UInt8(1)), (.refused, 2)] {
+    for (kind, tag) in [(ReleaseEntry.Kind.parts, UInt8(1)), (.refused, 2), (.bucket, 3)] {
       let entry = ReleaseEntry(kind: kind, owner: entry.owner, uploadID: upload)
       #expect(entry.encoded == [1, tag, 1, 1, 1, 2] + uploadBytes)
       #expect(try entry.encoded.withUnsafeBytes { try ReleaseEntry($0) } == entry)
