@@ -77,9 +77,8 @@ final class NodeServers: Sendable {
     self.runtime = runtime
     self.logger = logger
     let s3Handler = S3Handler(
-      options: S3Handler.Options(
-        region: configuration.s3.region, rootDomain: configuration.s3.rootDomain ?? ""),
-      store: storage.store, runtime: runtime, metrics: metrics, logger: logger.labelled("s3"))
+      options: Self.s3Options(configuration.s3), store: storage.store, runtime: runtime,
+      metrics: metrics, logger: logger.labelled("s3"))
     var options = HTTPServer.Options()
     options.name = "s3"
     options.requestIDHeader = S3Handler.requestIDHeader
@@ -104,6 +103,14 @@ final class NodeServers: Sendable {
     let tokens = configuration.admin
     admin = adminServer("admin", .tokens(admin: tokens.token, metrics: tokens.metricsToken))
     adminSocket = adminServer("admin_socket", .open)
+  }
+
+  private static func s3Options(_ configuration: Configuration.S3) -> S3Handler.Options {
+    var options = S3Handler.Options(
+      region: configuration.region, rootDomain: configuration.rootDomain ?? "")
+    options.trustedProxies = TrustedProxies(configuration.trustedProxies.compactMap(IPNetwork.init))
+    options.logsAccess = configuration.logsAccess
+    return options
   }
 
   /// Begins to serve; must be called on a loop.

@@ -55,7 +55,10 @@ package final class HTTPExchange {
   private let requestNumber: UInt64
   private let clientPersists: Bool
   private var closes = false
-  private var status = 0
+  /// The status of the response; `nil` before there is one.
+  package private(set) var status: Int?
+  /// Bytes of the response's body that were sent.
+  package var sentBodyBytes: UInt64 = 0
 
   init(_ parsed: ParsedRequest, connection: ServerConnection, requestNumber: UInt64) {
     let options = connection.server.options
@@ -136,6 +139,9 @@ package final class HTTPExchange {
 
   /// The status of the response, if all of it was sent.
   var finishedStatus: Int? { responseState == .finished ? status : nil }
+
+  /// Whether all of the response was sent.
+  package var isResponseWhole: Bool { responseState == .finished }
 
   /// Brings the exchange to its end after the handler has returned.
   func conclude() async -> Ending {

@@ -90,6 +90,7 @@ package final class HTTPResponseBody {
       }
       remaining -= UInt64(count)
     }
+    exchange.sentBodyBytes += UInt64(count)
     exchange.connection.server.metrics.sentBytes.add(UInt64(count))
     return true
   }

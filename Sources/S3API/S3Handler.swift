@@ -22,6 +22,10 @@ package struct S3Handler: HTTPHandler {
     package var region: String
     /// The host name below which bucket names are host names, such as `.s3.example.org`; empty for none.
     package var rootDomain: String
+    /// Who is believed about the address of a client.
+    package var trustedProxies = TrustedProxies()
+    /// Whether each request gets a line in the log.
+    package var logsAccess = true
 
     package init(region: String = "grange", rootDomain: String = "") {
       self.region = region
@@ -38,7 +42,9 @@ package struct S3Handler: HTTPHandler {
   private let authenticator: Authenticator
   private let unstatedBodies = UnstatedBodies()
   private let counters: S3Counters
+  private let accessLog: AccessLog
   private let logger: Logger
+  private let runtime: any Runtime
 
   package init(
     options: Options, store: Store, runtime: any Runtime, metrics: MetricsRegistry, logger: Logger
@@ -46,6 +52,10 @@ package struct S3Handler: HTTPHandler {
     self.options = options
     self.store = store
     self.logger = logger
+    self.runtime = runtime
+    accessLog = AccessLog(
+      logger: options.logsAccess ? logger.labelled("s3.access") : .disabled,
+      proxies: options.trustedProxies)
     rootDomain = RootDomain(options.rootDomain)
     counters = S3Counters(metrics)
     authenticator = Authenticator(
@@ -53,14 +63,18 @@ package struct S3Handler: HTTPHandler {
   }
 
   package nonisolated(nonsending) func handle(_ exchange: HTTPExchange) async {
+    var facts = AccessFacts()
     do {
-      try await answer(exchange)
+      try await answer(exchange, &facts)
     } catch {
-      await refuse(exchange, error)
+      let answer = S3Error(answering: error)
+      facts.errorCode = answer.code.rawValue
+      await refuse(exchange, error, answer)
     }
+    accessLog.write(exchange, facts, elapsed: runtime.now - exchange.started)
   }
 
-  private func answer(_ exchange: HTTPExchange) async throws {
+  private func answer(_ exchange: HTTPExchange, _ facts: inout AccessFacts) async throws {
     let head = exchange.request
     let target = try RequestTarget(head)
     let address = try RequestAddress(target, host: head.host, rootDomain: rootDomain)
@@ -76,7 +90,9 @@ package struct S3Handler: HTTPHandler {
     guard let caller else {
       throw S3Error(.accessDenied, "Anonymous requests are refused; sign the request.")
     }
+    facts.accessKeyID = caller.accessKey.id
     let operation = try Router.route(head.method, address, target)
+    facts.operation = operation
     counters.count(operation)
     let headers = try HoistedHeaders.merge(target, into: head.headers)
     try Router.refuseWhatIsNotImplemented(operation, headers)
@@ -87,8 +103,7 @@ package struct S3Handler: HTTPHandler {
     try await operation.perform(request)
   }
 
-  private func refuse(_ exchange: HTTPExchange, _ error: any Error) async {
-    let answer = S3Error(answering: error)
+  private func refuse(_ exchange: HTTPExchange, _ error: any Error, _ answer: S3Error) async {
     // Made only for a line that is written: the error holds what a stranger sent.
     func facts() -> [(String, String)] {
       [

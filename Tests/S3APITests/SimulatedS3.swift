@@ -44,12 +44,12 @@ final class SimulatedS3: Sendable {
 
   /// Starts a node, with one access key that may create buckets, and runs `body`.
   static func run(
-    seed: UInt64 = .random(in: 0...UInt64.max),
+    seed: UInt64 = .random(in: 0...UInt64.max), logger: Logger = .disabled,
     _ body: @escaping @Sendable (SimulatedS3) async throws -> Void
   ) throws {
     let runtime = SimulatedRuntime(seed: seed)
     do {
-      let node = try SimulatedS3(runtime)
+      let node = try SimulatedS3(runtime, logger)
       try runtime.run {
         _ = try await node.store.accessKeys.importKey(
           id: accessKeyID, secret: secret, name: "tester")
@@ -61,7 +61,7 @@ final class SimulatedS3: Sendable {
     }
   }
 
-  private init(_ runtime: SimulatedRuntime) throws {
+  private init(_ runtime: SimulatedRuntime, _ logger: Logger) throws {
     self.runtime = runtime
     let folder = TemporaryFolder()
     self.folder = folder
@@ -69,7 +69,7 @@ final class SimulatedS3: Sendable {
     store = try Self.openStore(runtime, folder, metrics)
     let handler = S3Handler(
       options: .init(region: Self.region, rootDomain: ".s3.test"), store: store, runtime: runtime,
-      metrics: metrics, logger: .disabled)
+      metrics: metrics, logger: logger)
     var options = HTTPServer.Options()
     options.requestIDHeader = S3Handler.requestIDHeader
     let server = HTTPServer(

@@ -29,13 +29,3 @@ extension HostAndPort {
     guard isName || SocketAddress(ip: host, port: port) != nil else { return nil }
   }
 }
-
-/// Whether `text` is an IP address, or one and the length of a prefix: `10.0.0.0/8`.
-func isNetwork(_ text: String) -> Bool {
-  let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-  guard let first = parts.first, let address = SocketAddress(ip: String(first), port: 0) else {
-    return false
-  }
-  let lengthMax = address.isIPv6 ? 128 : 32
-  return parts.count == 1 || Int(parts[1]).map { (0...lengthMax).contains($0) } == true
-}

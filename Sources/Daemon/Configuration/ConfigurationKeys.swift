@@ -82,6 +82,9 @@ extension ConfigurationKey {
       "s3.trusted_proxies", \.s3.trustedProxies,
       .list(of: .network, "IP addresses or networks, such as [\"127.0.0.1\", \"10.0.0.0/8\"]"),
       "Proxies whose X-Forwarded-For is believed"),
+    ConfigurationKey(
+      "s3.access_log", \.s3.logsAccess, .boolean,
+      "Whether each request gets a line in the log, at level info"),
     ConfigurationKey("web.bind", \.web.bind, .address, "Where browsers connect to"),
     ConfigurationKey(
       "web.root_domain", \.web.rootDomain, .optional(.domain),

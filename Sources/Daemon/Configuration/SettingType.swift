@@ -120,7 +120,9 @@ extension SettingType where Value == String {
   }
 
   static var network: Self {
-    text.satisfying("an IP address or network, such as \"10.0.0.0/8\"", isNetwork)
+    text.satisfying("an IP address or network, such as \"10.0.0.0/8\"") {
+      IPNetwork($0) != nil
+    }
   }
 }
 
