@@ -76,7 +76,7 @@ package enum S3ErrorCode: String, Sendable, CaseIterable {
     case .badDigest: "The digest or checksum sent with the body is not that of the body."
     case .bucketAlreadyExists: "A bucket with this name exists; choose another name."
     case .bucketAlreadyOwnedByYou: "You own a bucket with this name already."
-    case .bucketNotEmpty: "The bucket holds objects or uploads; delete them first."
+    case .bucketNotEmpty: "The bucket holds objects; delete them first."
     case .entityTooLarge: "The body is larger than allowed."
     case .entityTooSmall: "A part other than the last is smaller than 5 MiB."
     case .incompleteBody: "The body ended before the number of bytes that the headers announce."
