@@ -23,20 +23,16 @@ struct DropParts: TableOperation {
   var name: String { "drop_parts" }
 
   func encode(_ input: Input) -> [UInt8] {
-    var writer = BinaryWriter(capacity: 128)
-    writer.version(1)
-    writer.bytes(input.key.bytes)
-    writer.id(input.multipart)
-    writer.u64(input.timestamp.rawValue)
-    return writer.bytes
+    KeyedInput.encode(input.key) { writer in
+      writer.id(input.multipart)
+      writer.u64(input.timestamp.rawValue)
+    }
   }
 
   func decode(_ bytes: [UInt8]) throws -> Input {
-    try BinaryReader.read(bytes) { (reader: inout BinaryReader) throws -> Input in
-      _ = try reader.version(upTo: 1)
-      return Input(
-        key: try ObjectKey(reader.bytes(max: ObjectKey.bytesMax)), multipart: try reader.id(),
-        timestamp: Timestamp(rawValue: try reader.u64()))
+    try KeyedInput.decode(bytes) { key, reader in
+      Input(
+        key: key, multipart: try reader.id(), timestamp: Timestamp(rawValue: try reader.u64()))
     }
   }
 

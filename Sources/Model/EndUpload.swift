@@ -32,19 +32,15 @@ struct EndUpload: TableOperation {
   var name: String { "end_upload" }
 
   func encode(_ input: Input) -> [UInt8] {
-    var writer = BinaryWriter(capacity: 128)
-    writer.version(1)
-    writer.bytes(input.key.bytes)
-    writer.id(input.upload)
-    writer.bool(input.requiresOpen)
-    input.row.write(to: &writer)
-    return writer.bytes
+    KeyedInput.encode(input.key) { writer in
+      writer.id(input.upload)
+      writer.bool(input.requiresOpen)
+      input.row.write(to: &writer)
+    }
   }
 
   func decode(_ bytes: [UInt8]) throws -> Input {
-    try BinaryReader.read(bytes) { (reader: inout BinaryReader) throws -> Input in
-      _ = try reader.version(upTo: 1)
-      let key = try ObjectKey(reader.bytes(max: ObjectKey.bytesMax))
+    try KeyedInput.decode(bytes) { key, reader in
       let upload = try reader.id(UploadID.self)
       let requiresOpen = try reader.bool()
       let row = try UploadRow(from: &reader)

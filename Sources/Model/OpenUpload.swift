@@ -18,19 +18,15 @@ struct OpenUpload: TableOperation {
   var name: String { "open_upload" }
 
   func encode(_ input: Input) -> [UInt8] {
-    var writer = BinaryWriter(capacity: 256)
-    writer.version(1)
-    writer.bytes(input.key.bytes)
-    writer.id(input.upload)
-    writer.u64(input.stamp.rawValue)
-    input.row.write(to: &writer)
-    return writer.bytes
+    KeyedInput.encode(input.key) { writer in
+      writer.id(input.upload)
+      writer.u64(input.stamp.rawValue)
+      input.row.write(to: &writer)
+    }
   }
 
   func decode(_ bytes: [UInt8]) throws -> Input {
-    try BinaryReader.read(bytes) { (reader: inout BinaryReader) throws -> Input in
-      _ = try reader.version(upTo: 1)
-      let key = try ObjectKey(reader.bytes(max: ObjectKey.bytesMax))
+    try KeyedInput.decode(bytes) { key, reader in
       let upload = try reader.id(UploadID.self)
       let stamp = BucketStamp(rawValue: try reader.u64())
       let row = try UploadRow(from: &reader)

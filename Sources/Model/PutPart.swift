@@ -19,20 +19,16 @@ struct PutPart: TableOperation {
   var name: String { "put_part" }
 
   func encode(_ input: Input) -> [UInt8] {
-    var writer = BinaryWriter(capacity: 256)
-    writer.version(1)
-    writer.bytes(input.key.bytes)
-    writer.id(input.multipart)
-    writer.u16(input.number)
-    writer.u64(input.stamp.rawValue)
-    input.row.write(to: &writer)
-    return writer.bytes
+    KeyedInput.encode(input.key) { writer in
+      writer.id(input.multipart)
+      writer.u16(input.number)
+      writer.u64(input.stamp.rawValue)
+      input.row.write(to: &writer)
+    }
   }
 
   func decode(_ bytes: [UInt8]) throws -> Input {
-    try BinaryReader.read(bytes) { (reader: inout BinaryReader) throws -> Input in
-      _ = try reader.version(upTo: 1)
-      let key = try ObjectKey(reader.bytes(max: ObjectKey.bytesMax))
+    try KeyedInput.decode(bytes) { key, reader in
       let multipart = try reader.id(UploadID.self)
       let number = try reader.u16()
       let stamp = BucketStamp(rawValue: try reader.u64())

@@ -29,19 +29,15 @@ struct PutVersion: TableOperation {
   var name: String { "put_version" }
 
   func encode(_ input: Input) -> [UInt8] {
-    var writer = BinaryWriter(capacity: 256)
-    writer.version(1)
-    writer.bytes(input.key.bytes)
-    writer.u64(input.stamp.rawValue)
-    writer.optional(input.replaces) { $0.u64($1.rawValue) }
-    input.row.write(to: &writer)
-    return writer.bytes
+    KeyedInput.encode(input.key) { writer in
+      writer.u64(input.stamp.rawValue)
+      writer.optional(input.replaces) { $0.u64($1.rawValue) }
+      input.row.write(to: &writer)
+    }
   }
 
   func decode(_ bytes: [UInt8]) throws -> Input {
-    try BinaryReader.read(bytes) { (reader: inout BinaryReader) throws -> Input in
-      _ = try reader.version(upTo: 1)
-      let key = try ObjectKey(reader.bytes(max: ObjectKey.bytesMax))
+    try KeyedInput.decode(bytes) { key, reader in
       let stamp = BucketStamp(rawValue: try reader.u64())
       let replaces = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
         Timestamp(rawValue: try reader.u64())
