@@ -20,8 +20,6 @@ import Tables
 package final class Releaser: Sendable {
   /// Entries read at a time.
   private static let batchMax = 64
-  /// How long the worker rests after the database failed.
-  private static let retryDelay: Duration = .seconds(60)
 
   private let parts: StoreParts
   private let metrics: StoreMetrics
@@ -29,22 +27,6 @@ package final class Releaser: Sendable {
   init(_ parts: StoreParts, metrics: StoreMetrics) {
     self.parts = parts
     self.metrics = metrics
-  }
-
-  /// Works until the task is cancelled.
-  func run() async {
-    while !Task.isCancelled {
-      do {
-        _ = try await releaseDue()
-        try await parts.runtime.sleep(for: parts.options.releaseInterval)
-      } catch is CancellationError {
-        return
-      } catch {
-        parts.logger.warning(
-          "The release queue could not be worked off; it is tried again.", [("error", "\(error)")])
-        try? await parts.runtime.sleep(for: Self.retryDelay)
-      }
-    }
   }
 
   /// Works off all entries that are due, and returns how many are done.

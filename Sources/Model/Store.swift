@@ -37,6 +37,7 @@ package final class Store: Sendable {
   package let releaser: Releaser
   package let reaper: UploadReaper
   private let workers: BackgroundWorkers
+  private let options: Options
 
   /// Opens the tables and registers them with `replica`.
   ///
@@ -57,13 +58,20 @@ package final class Store: Sendable {
     uploads = MultipartUploads(parts, objects: objects)
     releaser = Releaser(parts, metrics: metrics)
     reaper = UploadReaper(parts, metrics: metrics)
-    workers = BackgroundWorkers(runtime)
+    workers = BackgroundWorkers(runtime, logger: logger)
+    self.options = options
   }
 
   /// Starts the background workers: the release queue and the reaper.
   package func start() {
-    workers.start { [releaser] in await releaser.run() }
-    workers.start { [reaper] in await reaper.run() }
+    workers.start(
+      every: options.releaseInterval,
+      failure: "The release queue could not be worked off; it is tried again."
+    ) { [releaser] in try await releaser.releaseDue() }
+    workers.start(
+      every: options.reapInterval,
+      failure: "Unfinished uploads could not be cleaned up; it is tried again."
+    ) { [reaper] in try await reaper.reap() }
   }
 
   /// Stops the background workers and waits for them.

@@ -19,22 +19,6 @@ package final class UploadReaper: Sendable {
     self.metrics = metrics
   }
 
-  /// Works until the task is cancelled.
-  func run() async {
-    while !Task.isCancelled {
-      do {
-        _ = try await reap()
-        try await parts.runtime.sleep(for: parts.options.reapInterval)
-      } catch is CancellationError {
-        return
-      } catch {
-        parts.logger.warning(
-          "Unfinished uploads could not be cleaned up; it is tried again.", [("error", "\(error)")])
-        try? await parts.runtime.sleep(for: parts.options.reapInterval)
-      }
-    }
-  }
-
   /// Undoes uploads whose last renewal is too long ago, and returns how many.
   ///
   /// How long ago is node time (NodeTime.swift) since this replica heard of the renewal: neither the clock of this
