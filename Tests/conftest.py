@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 
 import pytest
 
@@ -78,12 +77,6 @@ def running(server):
     finally:
         if getattr(server, "process", None):
             server.kill()
-
-
-@pytest.fixture
-def tools():
-    """The folder of this environment's programs, awscli among them."""
-    return os.path.dirname(sys.executable)
 
 
 @pytest.fixture

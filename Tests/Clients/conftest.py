@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from Clients import boto
+from harness import fuse
 
 bucket_numbers = itertools.count(1)
 
@@ -22,6 +23,21 @@ def bucket(s3):
     yield name
     empty(s3, name)
     s3.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def set_up(client_environment, tmp_path):
+    """Sets up a client program for a server: set_up(Rclone, server)."""
+    return lambda program, server, style="path": program(
+        server, client_environment, tmp_path, style)
+
+
+@pytest.fixture
+def mount_place(run_folder, request):
+    """Where a client's file system can be mounted: below the folder that is cleaned after an abort."""
+    if fuse.obstacle():
+        pytest.skip(fuse.obstacle())
+    return run_folder / "mounts" / f"{request.node.name}-{next(bucket_numbers)}"
 
 
 def empty(s3, bucket):

@@ -44,8 +44,8 @@ def content(size, seed):
     return random.Random(f"content {seed}").randbytes(size)
 
 
-def digest(path):
-    state = hashlib.sha256()
+def digest(path, algorithm="sha256"):
+    state = hashlib.new(algorithm)
     with open(path, "rb") as file:
         for piece in iter(lambda: file.read(1 << 20), b""):
             state.update(piece)

@@ -10,7 +10,8 @@ build_packages=(
 
 # To test: the clients, a certificate authority, disks whose power can be cut.
 test_packages=(
-  ca-certificates curl e2fsprogs iproute2 mount openssl procps python3 python3-venv rclone util-linux
+  ca-certificates curl e2fsprogs fuse3 iproute2 mount openssl procps python3 python3-venv rclone restic
+  s3cmd s3fs util-linux
 )
 
 # Network registries fail now and then; an install that can be repeated is.
