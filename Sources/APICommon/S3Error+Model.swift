@@ -54,6 +54,8 @@ extension S3Error {
       self.init(.serviceUnavailable, "Too few nodes of the cluster answer; try again later.")
     case .clockTooFar:
       self.init(.serviceUnavailable, "The clocks of the cluster's nodes differ too much.")
+    case .clientStalled:
+      self.init(.slowDown, "The connection was too slow while others waited; try again.")
     case .writeRefused: self.init(.serviceUnavailable, "The write took too long; try again.")
     case .corrupt: self.init(.internalError)
     }

@@ -9,7 +9,10 @@
 //   2. Waiters are served in the order they came; a large one is not overtaken by smaller ones.
 //   3. A buffer returns when its last holder lets go of it. Whoever waits for one while holding one
 //      can wait for ever: take one at a time.
+//   4. Whoever waits for a client while holding one does so within `withClient`, so that stalled clients do not
+//      stop everybody else (ClientHolds.swift).
 
+package import Base
 private import Synchronization
 
 /// One buffer of the pool; gone back to it when the last reference is gone.
@@ -68,6 +71,8 @@ package final class BlockBuffers: Sendable {
     var idle: [UnsafeMutableRawBufferPointer] = []
     /// Each waits for so many bytes.
     var waiters = WaiterList<Int>()
+    /// Whether a task looks for stalled clients.
+    var isWatched = false
   }
 
   /// The size of a buffer unless a larger one is asked for.
@@ -75,9 +80,22 @@ package final class BlockBuffers: Sendable {
   /// What all buffers in use may hold together.
   package let totalBytes: Int
   private let state = Mutex(State())
+  private let runtime: any Runtime
+  private let holds: ClientHolds
+  private let logger: Logger
+  private let cutOff: Counter
 
-  package init(bufferBytes: Int, totalBytes: Int) {
+  package init(
+    bufferBytes: Int, totalBytes: Int, runtime: any Runtime,
+    metrics: MetricsRegistry = MetricsRegistry(), logger: Logger = .disabled
+  ) {
     precondition(bufferBytes > 0)
+    self.runtime = runtime
+    self.logger = logger
+    holds = ClientHolds(runtime)
+    cutOff = metrics.counter(
+      "grange_block_clients_cut_off_total",
+      "Connections closed because their clients stalled while others waited for memory.")
     self.bufferBytes = bufferBytes
     self.totalBytes = max(totalBytes, bufferBytes)
   }
@@ -130,7 +148,9 @@ package final class BlockBuffers: Sendable {
           // Room may have come between the first look and now.
           if take(byteCount, &state) { return { continuation.resume() } }
           state.waiters.append(ticket, byteCount, continuation)
-          return nil
+          if state.isWatched { return nil }
+          state.isWatched = true
+          return { self.watch() }
         }
         resume?()
       }
@@ -141,6 +161,43 @@ package final class BlockBuffers: Sendable {
       }
       for resume in resumptions { resume() }
     }
+  }
+
+  /// Runs `body`, in which the calling task moves bytes between a buffer that it holds and a client.
+  ///
+  /// `body` says by `ClientHold.moved` what was moved. Nothing but the client may be waited for in it.
+  ///
+  /// - Throws: `BlockError.clientStalled` when others waited and the client was too slow: the task is cancelled
+  ///   then. What `body` throws.
+  package nonisolated(nonsending) func withClient<Result>(
+    _ body: nonisolated(nonsending) (ClientHold) async throws -> Result
+  ) async throws -> Result { try await holds.hold(body) }
+
+  /// Looks for stalled clients as long as somebody waits.
+  private func watch() {
+    runtime.spawn { [self] in
+      while goesOnWatching() {
+        // Only who cancels a task makes its sleep throw, and nobody has this one.
+        try? await runtime.sleep(for: ClientHolds.watchPause)
+        cutOverdue()
+      }
+    }
+  }
+
+  private func goesOnWatching() -> Bool {
+    state.withLock { state in
+      state.isWatched = !state.waiters.isEmpty
+      return state.isWatched
+    }
+  }
+
+  private func cutOverdue() {
+    let count = holds.cutOverdue(max: waiterCount)
+    guard count > 0 else { return }
+    cutOff.add(UInt64(count))
+    logger.warning(
+      "Clients that stalled were cut off, as others waited for memory; if this is frequent, raise "
+        + "block_ram_buffer_max.", [("clients", "\(count)")])
   }
 
   fileprivate func giveBack(_ memory: UnsafeMutableRawBufferPointer) {

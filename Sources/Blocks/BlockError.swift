@@ -12,6 +12,8 @@ package enum BlockError: Error, Sendable {
   case directoryLost(String)
   /// The upload was given up while the block was on its way: the reference is released and stays so.
   case referenceReleased(BlockHash)
+  /// The client took or gave its bytes too slowly while others waited for memory; its task is cancelled.
+  case clientStalled
   /// A block is longer than the format allows.
   case tooLong(Int)
   /// The data directories cannot be used as configured. The text says why and what to do.
@@ -26,6 +28,7 @@ extension BlockError: CustomStringConvertible {
     case .directoryLost(let path):
       "the data directory \(path) is not there: mount its disk, or remove it from data_dir"
     case .referenceReleased(let hash): "block \(hash) came after its upload was given up"
+    case .clientStalled: "the client stalled while others waited for memory"
     case .tooLong(let count):
       "a block of \(count) bytes is longer than \(BlockFileHeader.plainBytesMax)"
     case .unusable(let reason): reason

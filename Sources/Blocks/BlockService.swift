@@ -107,7 +107,8 @@ package final class BlockService: Sendable {
     references = try replica.register(BlockReferenceTable(counts: counts))
     rowTree = try database.tree(references.schema.name)
     buffers = BlockBuffers(
-      bufferBytes: options.blockBytes, totalBytes: options.ramBufferMaxBytes)
+      bufferBytes: options.blockBytes, totalBytes: options.ramBufferMaxBytes, runtime: runtime,
+      metrics: metrics, logger: logger)
     syncs = DirectorySyncs(files: files, runtime: runtime, isEnabled: options.fsync)
     self.metrics = BlockMetrics(metrics, buffers: buffers, directories: opened)
   }

@@ -63,13 +63,14 @@ package final class BlockPipeline {
         buffer.didAppend(piece.count)
         head = head.dropFirst(piece.count)
       }
-      while buffer.contents.count < blockBytes {
-        let count = try await source(buffer.free)
-        guard count > 0 else {
-          isAtEnd = true
-          break
+      isAtEnd = try await parts.blocks.buffers.withClient { hold in
+        while buffer.contents.count < blockBytes {
+          let count = try await source(buffer.free)
+          guard count > 0 else { return true }
+          buffer.didAppend(min(count, buffer.free.count))
+          hold.moved(count)
         }
-        buffer.didAppend(min(count, buffer.free.count))
+        return false
       }
       if !buffer.contents.isEmpty { try await submit(buffer, observe) }
     }

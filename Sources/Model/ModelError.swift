@@ -45,6 +45,8 @@ package enum ModelError: Error, Equatable, Sendable {
   case storageFull(reason: String)
   /// Too few replicas answered. A write may still take effect.
   case quorumUnavailable(reason: String)
+  /// The client took or gave its bytes too slowly while others waited; its task is cancelled.
+  case clientStalled
   /// The write was undone because it did not finish in time.
   case writeRefused
   /// A replica's clock and this node's differ by more than the allowed 15 minutes.

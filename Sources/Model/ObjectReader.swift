@@ -43,7 +43,24 @@ struct ObjectReader {
           try await blocks.read(piece.hash, piece.range)
         }
       }
-      try await write(buffer.bytes)
+      try await send(buffer, write)
+    }
+  }
+
+  /// Hands a block over piece by piece, so that a slow client is told from a stalled one.
+  private func send(
+    _ buffer: BlockBuffer, _ write: (UnsafeRawBufferPointer) async throws -> Void
+  ) async throws {
+    try await ModelError.translating {
+      try await parts.blocks.buffers.withClient { hold in
+        var rest = buffer.bytes[...]
+        while !rest.isEmpty {
+          let piece = UnsafeRawBufferPointer(rebasing: rest.prefix(ClientHold.pieceBytes))
+          try await write(piece)
+          hold.moved(piece.count)
+          rest = rest.dropFirst(piece.count)
+        }
+      }
     }
   }
 

@@ -89,6 +89,7 @@ extension ModelError {
     case BlockError.directoryLost, BlockError.missing:
       ModelError.corrupt(reason: "\(error)")
     case BlockError.referenceReleased: ModelError.writeRefused
+    case BlockError.clientStalled: ModelError.clientStalled
     case LocalDBError.diskFull: ModelError.storageFull(reason: "\(error)")
     case TableError.unavailable, TableError.contended:
       ModelError.quorumUnavailable(reason: "\(error)")

@@ -100,9 +100,14 @@ final class UploadSession {
   func undo() async {
     guard let opening else { return }
     await opening.settle()
+    // In a task of its own: a client that is cut off leaves the caller cancelled, and no undoing to the reaper.
+    let undoing = Pending(parts.runtime) {
+      [parts, key, id, purpose, part, bucket = bucket.id, begun] in
+      _ = try await parts.undo(
+        key: key, upload: id, purpose: purpose, part: part, bucket: bucket, begun: begun)
+    }
     do {
-      try await parts.undo(
-        key: key, upload: id, purpose: purpose, part: part, bucket: bucket.id, begun: begun)
+      try await undoing.value
     } catch {
       parts.logger.info(
         "An upload that was given up will be cleaned up later.",
