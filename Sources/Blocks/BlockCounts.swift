@@ -82,6 +82,11 @@ package final class BlockCounts: Sendable {
     try database.get(countTree, hash.bytes) { BlockCount($0) } ?? nil
   }
 
+  /// The count of `hash` within a transaction.
+  func count(_ hash: BlockHash, in transaction: ReadTransaction) throws -> BlockCount? {
+    try transaction.get(countTree, hash.bytes) { BlockCount($0) } ?? nil
+  }
+
   /// The blocks that `upload` references on this node, in order, from the one after `after`; at most `limit`.
   package func blocks(of upload: UploadID, after: BlockHash? = nil, limit: Int) throws
     -> [BlockHash]

@@ -186,13 +186,12 @@ extension BlockService {
       report.references += page.references
       from = page.next
       for hash in page.suspects {
-        let actual = try await locks.withLock(hash) { () -> Int? in
-          let live = try liveReferences(of: hash, atMost: .max)
-          guard try counts.count(hash)?.live ?? 0 != UInt64(live) else { return nil }
+        // A release takes no lock: only one transaction sees rows and count of the same moment.
+        let actual = try await database.write { [self] transaction -> Int? in
+          let (live, isRight) = try recount(hash, in: transaction)
+          if isRight { return nil }
           if options.repairing {
-            try await database.write { [counts] transaction in
-              try counts.correct(hash, live: UInt64(live), in: transaction)
-            }
+            try counts.correct(hash, live: UInt64(live), in: transaction)
           }
           return live
         }
@@ -230,10 +229,18 @@ extension BlockService {
       page.next = RowKeyPrefix.end(of: last)
     }
     for hash in hashes {
-      let live = try liveReferences(of: hash, atMost: .max)
+      let (live, isRight) = try database.read { try recount(hash, in: $0) }
       page.references += live
-      if try counts.count(hash)?.live ?? 0 != UInt64(live) { page.suspects.append(hash) }
+      if !isRight { page.suspects.append(hash) }
     }
     return page
+  }
+
+  /// Counts the live reference rows of a block, and compares its count.
+  private func recount(
+    _ hash: BlockHash, in transaction: ReadTransaction
+  ) throws -> (live: Int, isRight: Bool) {
+    let live = try liveReferences(of: hash, atMost: .max, in: transaction)
+    return (live, try counts.count(hash, in: transaction)?.live ?? 0 == UInt64(live))
   }
 }

@@ -61,7 +61,9 @@ extension BlockService {
         guard let count = try counts.count(entry.hash), count.live == 0,
           count.zeroSince == entry.zeroSince
         else { return .needed }
-        let live = try liveReferences(of: entry.hash, atMost: 1)
+        let live = try database.read {
+          try liveReferences(of: entry.hash, atMost: 1, in: $0)
+        }
         guard live == 0 else {
           logger.error(
             "A block was counted as unneeded and is referenced; it is kept. Run: grange repair blocks",
@@ -80,15 +82,15 @@ extension BlockService {
   }
 
   /// Counts the live reference rows of a block, not trusting its count.
-  func liveReferences(of hash: BlockHash, atMost limit: Int) throws -> Int {
+  func liveReferences(
+    of hash: BlockHash, atMost limit: Int, in transaction: ReadTransaction
+  ) throws -> Int {
     var total = 0
-    var from: [UInt8]? = []
-    while let position = from, total < limit {
-      let page = try references.range(
-        RangeQuery(
-          partitionKey: hash.bytes, from: position, limit: min(1000, limit - total)))
-      for case .row(_, let row) in page.items where row.isLive { total += 1 }
-      from = page.next
+    let prefix = RowKeyPrefix.of(hash)
+    try transaction.scan(rowTree, from: prefix, to: RowKeyPrefix.end(of: hash)) { key, _ in
+      let rowKey = RowKey(partitionKey: hash.bytes, sortKey: Array(key.dropFirst(prefix.count)))
+      if try references.entry(rowKey, in: transaction)?.isLive == true { total += 1 }
+      return total < limit
     }
     return total
   }

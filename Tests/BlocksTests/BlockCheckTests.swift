@@ -1,7 +1,10 @@
 import Base
 import Blocks
 import LocalDB
+import Reactor
 import SimulatedWorld
+import Synchronization
+import Tables
 import Testing
 
 @Suite struct BlockCheckTests {
@@ -106,6 +109,49 @@ import Testing
     for hash in hashes[..<3] {
       #expect(try service.counts.count(BlockHash(hash) ?? name(of: []))?.live == 2)
     }
+  }
+
+  /// On real threads: only there a release lands while rows are counted.
+  @Test func aReleaseDuringACheckMakesNoCountWrong() {
+    let group = EventLoopGroup(loopCount: 2, blockingThreads: 4)
+    _ = group.run {
+      do {
+        try await checkWhileReleasing(group)
+      } catch { Issue.record(error) }
+      return 0
+    }
+  }
+
+  private nonisolated(nonsending) func checkWhileReleasing(_ group: EventLoopGroup) async throws {
+    let folder = TemporaryFolder()
+    var database = LocalDatabase.Options(path: folder.path + "/meta")
+    database.fsync = false
+    let replica = try LocalTableReplica(
+      node: BlockWorld.node, database: try LocalDatabase.open(database, random: group.random),
+      clock: HybridClock(runtime: group), random: group.random)
+    var options = BlockService.Options(
+      node: BlockWorld.node, directories: [DataDirectoryOptions(path: folder.path + "/data")])
+    options.fsync = false
+    let service = try BlockService(
+      options, replica: replica, runtime: group, metrics: MetricsRegistry(), logger: .disabled)
+    let keys = (0..<1500 as Range<UInt64>).map {
+      BlockReferenceKey(hash: name(of: blocks[0]), upload: UploadID(high: 1, low: $0))
+    }
+    _ = try await service.put(blocks[0], keys[0].upload)
+    for key in keys { _ = try await service.put(key, owner: BlockWorld.owner, bytes: nil) }
+    let isDone = Mutex(false)
+    let releasing = group.spawn(on: group.loops[1]) {
+      for key in keys.dropLast() {
+        do { try await service.release([key]) } catch { Issue.record(error) }
+      }
+      isDone.withLock { $0 = true }
+    }
+    while !isDone.withLock({ $0 }) {
+      #expect(try await service.check(.init(repairing: true)).wrongCounts == 0)
+    }
+    await releasing.value
+    #expect(try service.counts.count(keys[0].hash)?.live == 1)
+    replica.database.close()
   }
 
   @Test func aCountThatIsTooLowDeletesNothing() throws {
