@@ -21,7 +21,7 @@ extension BlockService {
   /// No `put` may be under way or come later.
   package nonisolated(nonsending) func stop() async {
     await abandon()
-    guard hasSwept.withLock({ $0 }) else { return }
+    guard sweeps.withLock({ $0.isDone }) else { return }
     do {
       try await state.markClean(store.directories)
     } catch {
@@ -47,11 +47,11 @@ extension BlockService {
   }
 
   private nonisolated(nonsending) func keepSweeping() async {
-    if state.wasClean { hasSwept.withLock { $0 = true } }
     await repeating("Looking for block files without references failed; it will be tried again.") {
-      if hasSwept.withLock({ $0 }) { try await runtime.sleep(for: options.sweepInterval) }
+      if sweeps.withLock({ $0.isDone }) { try await runtime.sleep(for: options.sweepInterval) }
+      let noted = sweeps.withLock { $0.noted }
       let report = try await sweep()
-      hasSwept.withLock { $0 = true }
+      sweeps.withLock { $0.finish(noted) }
       if report.filesWithoutReference > 0 {
         logger.info(
           "Block files without references were found and will be deleted.",

@@ -71,8 +71,8 @@ package final class BlockService: Sendable {
   let state: BlockState
   let workers = Mutex<[Task<Void, Never>]>([])
 
-  /// Whether no file can be without reference, but for mistakes: the last stop was clean, or a sweep is done.
-  let hasSwept = Mutex(false)
+  /// Whether there may be files without reference.
+  let sweeps: Mutex<SweepProgress>
   let rowTree: Tree
 
   enum Turn { case check }
@@ -94,6 +94,7 @@ package final class BlockService: Sendable {
     database = replica.database
     clock = replica.clock
     state = try BlockState(database)
+    sweeps = Mutex(SweepProgress(isDone: state.wasClean))
     let opened = try DataDirectories.open(
       options.directories, node: options.node, remembered: state.remembered,
       reserve: options.reserve, syncing: options.fsync, files: files, random: runtime.random,
@@ -178,7 +179,7 @@ package final class BlockService: Sendable {
       if isGone == true {
         unsynced.withLock { _ = $0.remove(hash) }
       } else {
-        hasSwept.withLock { $0 = false }
+        sweeps.withLock { $0.note() }
       }
       throw error
     }
@@ -237,7 +238,7 @@ package final class BlockService: Sendable {
     do {
       try await database.write { try counts.adopt(hash, in: $0) }
     } catch {
-      hasSwept.withLock { $0 = false }
+      sweeps.withLock { $0.note() }
       logger.warning(
         "A block file has no reference; the next sweep will remove it.",
         [("block", hash.hex), ("error", "\(error)")])
