@@ -166,8 +166,8 @@ package struct RunningNode: Sendable {
 
   /// Ends everything in order; requests under way have `grace`.
   package func stop(grace: Duration) async {
-    await servers.stop(grace: grace)
-    await storage.stop(collecting)
+    let isQuiet = await servers.stop(grace: grace)
+    await storage.stop(collecting, isQuiet: isQuiet)
   }
 }
 

@@ -152,14 +152,17 @@ final class NodeServers: Sendable {
   }
 
   /// Accepts no more connections, lets running requests end within `grace`, and cuts off the rest.
-  func stop(grace: Duration) async {
+  ///
+  /// - Returns: Whether no request is under way any more.
+  func stop(grace: Duration) async -> Bool {
     listeners.s3.close()
     listeners.admin.close()
     listeners.adminSocket.close()
-    await withDiscardingTaskGroup { group in
+    return await withTaskGroup { group in
       for server in [s3, admin, adminSocket] {
         group.addTask { await server.shutdown(grace: grace) }
       }
+      return await group.reduce(true) { $0 && $1 }
     }
   }
 }

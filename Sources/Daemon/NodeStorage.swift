@@ -72,11 +72,14 @@ struct NodeStorage: Sendable {
     return runtime.spawn { [collector] in await collector.run() }
   }
 
-  /// Stops the background work and closes everything; no request may be under way.
-  func stop(_ collecting: Task<Void, Never>) async {
+  /// Stops the background work and closes everything.
+  ///
+  /// - Parameter isQuiet: Whether no request is under way. One that is finds the database closed, and may leave a
+  ///   block file without reference: the stop does not count as a clean one then.
+  func stop(_ collecting: Task<Void, Never>, isQuiet: Bool) async {
     collecting.cancel()
     await store.stop()
-    await blocks.stop()
+    if isQuiet { await blocks.stop() } else { await blocks.abandon() }
     await collecting.value
     database.close()
   }

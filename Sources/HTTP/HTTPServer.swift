@@ -101,7 +101,11 @@ package final class HTTPServer: Sendable {
   /// Idle connections are closed at once, running exchanges may finish within `grace`, then they are
   /// cut off. Returns when no connection is left, and a little after the grace at the latest. Close the
   /// listeners first.
-  package func shutdown(grace: Duration) async {
+  ///
+  /// - Returns: Whether no connection is left. If not, a handler waits for something that cannot be cancelled, such as a
+  ///   slow disk, and may still do anything.
+  @discardableResult
+  package func shutdown(grace: Duration) async -> Bool {
     connections.beginShutdown()
     let end = runtime.spawn { [runtime, connections] in
       do {
@@ -113,6 +117,7 @@ package final class HTTPServer: Sendable {
     }
     await connections.waitUntilEmpty()
     end.cancel()
+    return connections.count == 0
   }
 
   private func refuse(_ stream: any ByteStream) async {

@@ -219,6 +219,23 @@ import Testing
     #expect(notes.lines == ["CancellationError"])
   }
 
+  @Test func aShutdownSaysWhetherAHandlerStillRuns() throws {
+    for (work, isQuiet) in [(Duration.seconds(100), false), (.milliseconds(5500), true)] {
+      let runtime = SimulatedRuntime(seed: 11)
+      let server = SimulatedServer(runtime) { _ in
+        // A call that blocks is not cut short.
+        await runtime.spawn { try? await runtime.sleep(for: work) }.value
+      }
+      try runtime.run {
+        let client = server.connect()
+        try await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        try await runtime.sleep(for: .milliseconds(100))
+        #expect(await server.server.shutdown(grace: .seconds(5)) == isQuiet)
+        #expect(runtime.elapsed < .seconds(7))
+      }
+    }
+  }
+
   @Test func cancellingTheServingTaskEndsTheConnection() throws {
     let runtime = SimulatedRuntime(seed: 9)
     let server = SimulatedServer(runtime) { try await echo($0) }
