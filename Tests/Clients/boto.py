@@ -7,13 +7,13 @@ from harness.server import ACCESS_KEY, REGION, SECRET_KEY
 
 
 def client(server, style="path", access_key=ACCESS_KEY, secret_key=SECRET_KEY, endpoint=None,
-           **settings):
+           region=REGION, **settings):
     return boto3.client(
         "s3",
         endpoint_url=endpoint or server.endpoint,
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
-        region_name=REGION,
+        region_name=region,
         verify=str(server.tls[2]) if server.tls else None,
         config=Config(
             s3={"addressing_style": style}, retries={"total_max_attempts": 1},

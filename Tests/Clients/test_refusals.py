@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 
+from Clients import boto
 from harness.server import BUCKET
 from harness.signing import Credentials, timestamp
 
@@ -72,6 +73,29 @@ def test_a_signature_of_another_region_is_refused(client, server):
     response = client.request("GET", BUCKET, credentials=elsewhere)
     assert refusal(response) == (400, "AuthorizationHeaderMalformed")
     assert response.xml.findtext("Region") == server.credentials.region
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-3"])
+def test_an_sdk_learns_the_region_from_the_refusal(server, bucket, region):
+    """The region of who did not set one, and another: boto3 signs again for the region in the answer."""
+    if not hasattr(server, "command_json"):
+        pytest.skip("the foreign server has another region")
+    def fresh():
+        # What it learns it keeps for the bucket: so each first request needs a client of its own.
+        s3 = boto.client(server, region=region)
+        s3.meta.events.register("response-received.s3", lambda **facts: answers.append(
+            facts["response_dict"]["status_code"]))
+        return s3
+
+    for ask, last in [
+            (lambda s3: s3.put_object(Bucket=bucket, Key="k", Body=b"x"), 200),
+            (lambda s3: s3.head_object(Bucket=bucket, Key="k"), 200),
+            (lambda s3: s3.get_object(Bucket=bucket, Key="k"), 200),
+            (lambda s3: s3.list_objects_v2(Bucket=bucket), 200),
+            (lambda s3: s3.head_bucket(Bucket=bucket), 200)]:
+        answers = []
+        ask(fresh())
+        assert answers[0] == 400 and answers[-1] == last
 
 
 def test_a_changed_request_is_refused(client, server):
