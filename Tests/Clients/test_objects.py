@@ -126,17 +126,6 @@ def test_many_are_deleted_in_one_request(s3, bucket):
     assert "Deleted" not in quiet and "Errors" not in quiet
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
-@pytest.mark.parametrize("size", [0, 100, 2 * MEBIBYTE + 1])
-def test_checksums_are_verified_and_kept(s3, bucket, algorithm, size):
-    data = names.content(size, algorithm)
-    put = s3.put_object(Bucket=bucket, Key="object", Body=data, ChecksumAlgorithm=algorithm)
-    field = f"Checksum{algorithm}"
-    got = s3.get_object(Bucket=bucket, Key="object", ChecksumMode="ENABLED")
-    assert got["Body"].read() == data
-    assert got[field] == put[field]
-
-
 def test_a_wrong_checksum_stores_nothing(server, s3, bucket):
     data = b"hello"
     wrong = base64.b64encode((zlib.crc32(data) ^ 1).to_bytes(4, "big")).decode()
