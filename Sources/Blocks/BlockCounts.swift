@@ -181,9 +181,13 @@ package final class BlockCounts: Sendable {
     try transaction.put(deletionTree, entry.key, [])
   }
 
-  /// Queues a file that no reference points at, unless the block is known meanwhile.
+  /// Queues a file that no reference points at, unless the block is needed meanwhile.
+  ///
+  /// Also when the block is queued already: the earlier entry may be for a file that was just removed, and
+  /// forgets the block when it is finished.
   func adopt(_ hash: BlockHash, in transaction: WriteTransaction) throws {
-    guard try transaction.get(countTree, hash.bytes) == nil else { return }
+    let held = try count(hash, in: transaction)
+    guard held?.live ?? 0 == 0 else { return }
     var count = BlockCount(live: 0, zeroSince: 0)
     try enqueue(hash, &count, in: transaction)
     try transaction.put(countTree, hash.bytes, count.bytes)

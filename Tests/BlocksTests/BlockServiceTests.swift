@@ -302,6 +302,35 @@ import Testing
     }
   }
 
+  /// The put comes when the block's earlier file is gone, and its entry waits for the files of others.
+  @Test func aFileWithoutReferenceIsQueuedThoughItsBlockIsBeingDeleted() throws {
+    for seed in 0..<40 as Range<UInt64> {
+      let world = try BlockWorld(seed: seed)
+      let service = try world.open { $0.deletionDelay = .seconds(5) }
+      try world.run {
+        let upload = world.upload()
+        let refused = world.upload()
+        let blocks = (1...12 as ClosedRange<UInt64>).map { noise(100, seed: $0) }
+        for block in blocks { _ = try await service.put(block, upload) }
+        try await service.releaseAll(of: upload)
+        let hashes = blocks.map { name(of: $0) }
+        try await service.release(hashes.map { BlockReferenceKey(hash: $0, upload: refused) })
+        try await world.runtime.sleep(for: .seconds(6))
+        world.runtime.blockingDelay = .zero ... .seconds(3)
+        let deleting = world.runtime.spawn { _ = try? await service.deleteDue() }
+        for block in blocks {
+          await #expect(throws: BlockError.self) { try await service.put(block, refused) }
+        }
+        await deleting.value
+        world.runtime.blockingDelay = .zero ... .zero
+        #expect(try await service.check().filesWithoutReference == 0, "seed \(seed)")
+        try await world.runtime.sleep(for: .seconds(60))
+        while try await service.deleteDue() > 0 {}
+        #expect(try await service.check().files == 0, "seed \(seed)")
+      }
+    }
+  }
+
   @Test func nothingIsSynchronisedWithoutFsync() throws {
     let world = try BlockWorld(seed: 1)
     let service = try world.open { $0.fsync = false }
