@@ -92,20 +92,28 @@ let package = Package(
     program("grange", ["CLI"]),
     program("grange-bench", ["APICommon", "Base", "Codecs", "HTTP", "Reactor"]),
 
-    // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread.
+    // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread. `TestStorage` is a real
+    // folder with a database in it.
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
+    layer("TestStorage", ["Base", "LocalDB"], path: "Tests/TestStorage"),
     layer("TestCertificates", ["COpenSSL", "Reactor"], path: "Tests/TestCertificates"),
     tests("APICommonTests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
     tests("BaseTests", ["Base"]),
     tests(
       "BlocksTests",
-      ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld", "Tables"]),
-    tests("LocalDBTests", ["Base", "CSQLite", "LocalDB"]),
-    tests("TablesTests", ["Base", "Codecs", "Crypto", "LocalDB", "SimulatedWorld", "Tables"]),
+      [
+        "Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld", "Tables",
+        "TestStorage",
+      ]),
+    tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "TestStorage"]),
+    tests(
+      "TablesTests",
+      ["Base", "Codecs", "Crypto", "LocalDB", "SimulatedWorld", "Tables", "TestStorage"]),
     tests(
       "ModelTests",
       [
         "Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Model", "SimulatedWorld", "Tables",
+        "TestStorage",
       ]),
     tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),
@@ -121,7 +129,7 @@ let package = Package(
       "S3APITests",
       [
         "APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "LocalDB", "Model", "Reactor",
-        "S3API", "SimulatedWorld", "Tables",
+        "S3API", "SimulatedWorld", "Tables", "TestStorage",
       ]),
     tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
   ],

@@ -9,6 +9,7 @@ import Reactor
 import SimulatedWorld
 import Synchronization
 import Tables
+import TestStorage
 import Testing
 
 @Suite(

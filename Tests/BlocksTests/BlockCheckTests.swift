@@ -5,6 +5,7 @@ import Reactor
 import SimulatedWorld
 import Synchronization
 import Tables
+import TestStorage
 import Testing
 
 @Suite struct BlockCheckTests {

@@ -2,10 +2,10 @@
 
 import Base
 import Blocks
-import Glibc
 import LocalDB
 import SimulatedWorld
 import Tables
+import TestStorage
 
 /// Everything that outlives a restart of the block layer, and the means to start it.
 final class BlockWorld: Sendable {
@@ -79,19 +79,3 @@ func prose(_ count: Int) -> [UInt8] {
 }
 
 func name(of bytes: [UInt8]) -> BlockHash { bytes.withUnsafeBytes { BlockHash(naming: $0) } }
-
-/// A folder of one test, removed with what it holds when the value goes away.
-final class TemporaryFolder: Sendable {
-  let path = "/tmp/grange-test-" + Hex.encode(SystemRandom.shared.bytes(8))
-
-  init() { mkdir(path, 0o700) }
-
-  deinit { Self.remove(path) }
-
-  private static func remove(_ path: String) {
-    let files = SystemFiles()
-    if unlink(path) == 0 { return }
-    for name in (try? files.list(path)) ?? [] { remove(path + "/" + name) }
-    rmdir(path)
-  }
-}

@@ -2,6 +2,7 @@ import Base
 import CSQLite
 import Glibc
 import LocalDB
+import TestStorage
 import Testing
 
 @Suite(.serialized) struct LocalDatabaseFaultTests {

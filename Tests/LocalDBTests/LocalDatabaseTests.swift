@@ -1,5 +1,6 @@
 import Base
 import LocalDB
+import TestStorage
 import Testing
 
 @Suite struct LocalDatabaseTests {
@@ -23,7 +24,7 @@ import Testing
 
   @Test(arguments: [LocalDatabase.Options.Writing.thread, .inline])
   func scansInTheOrderOfUnsignedBytes(writing: LocalDatabase.Options.Writing) async throws {
-    let database = try folder.open(writing)
+    let database = try folder.open("meta", writing)
     let tree = try database.tree("a")
     let keys: [[UInt8]] = [[], [0], [0, 0], [0x7F], [0x80], [0x80, 0], [0xFF]]
     try await database.write { transaction in

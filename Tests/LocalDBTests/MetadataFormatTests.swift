@@ -1,6 +1,7 @@
 import Base
 import CSQLite
 import LocalDB
+import TestStorage
 import Testing
 
 /// Golden values of docs/formats/metadata-database.md.

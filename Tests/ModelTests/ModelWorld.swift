@@ -2,28 +2,12 @@
 
 import Base
 import Blocks
-import Glibc
 import LocalDB
 import Model
 import SimulatedWorld
 import Tables
+import TestStorage
 import Testing
-
-/// A folder of one test, removed with what it holds when the value goes away.
-final class TemporaryFolder: Sendable {
-  let path = "/tmp/grange-test-" + Hex.encode(SystemRandom.shared.bytes(8))
-
-  init() { mkdir(path, 0o700) }
-
-  deinit { Self.remove(path) }
-
-  private static func remove(_ path: String) {
-    let files = SystemFiles()
-    if unlink(path) == 0 { return }
-    for name in (try? files.list(path)) ?? [] { remove(path + "/" + name) }
-    rmdir(path)
-  }
-}
 
 /// What outlives a restart of the store.
 final class ModelWorld: Sendable {
@@ -46,10 +30,7 @@ final class ModelWorld: Sendable {
 
   /// Starts a store, as a new process would.
   func open() throws -> Node {
-    var options = LocalDatabase.Options(path: folder.path + "/meta")
-    options.writing = .inline
-    options.fsync = false
-    let database = try LocalDatabase.open(options, random: runtime.random)
+    let database = try folder.open("meta", .inline, fsync: false, random: runtime.random)
     let clock = HybridClock(runtime: runtime)
     let replica = try LocalTableReplica(
       node: node, database: database, clock: clock, random: runtime.random)

@@ -6,6 +6,7 @@ import Model
 import SimulatedWorld
 import Synchronization
 import Tables
+import TestStorage
 import Testing
 
 @Suite struct ObjectsTests {

@@ -6,6 +6,7 @@ import Model
 import SimulatedWorld
 import Synchronization
 import Tables
+import TestStorage
 
 /// A runtime whose wall clock is off by a fixed amount.
 final class SkewedRuntime: Runtime {
@@ -100,13 +101,11 @@ final class SimulatedCluster: Sendable {
     self.runtime = runtime
     var made: [(LocalTableReplica, SkewedRuntime, String)] = []
     for (index, skew) in skews.enumerated() {
-      var options = LocalDatabase.Options(path: folder.path + "/meta\(index)")
-      options.writing = .inline
-      options.fsync = false
       let skewed = SkewedRuntime(runtime, skewMilliseconds: skew)
       let replica = try LocalTableReplica(
         node: NodeID(random: runtime.worldRandom),
-        database: try LocalDatabase.open(options, random: runtime.worldRandom),
+        database: try folder.open(
+          "meta\(index)", .inline, fsync: false, random: runtime.worldRandom),
         clock: HybridClock(runtime: skewed), random: runtime.worldRandom)
       made.append((replica, skewed, folder.path + "/data\(index)"))
     }

@@ -6,7 +6,6 @@ import Base
 import Blocks
 import Codecs
 import Crypto
-import Glibc
 import HTTP
 import LocalDB
 import Model
@@ -14,6 +13,7 @@ import Reactor
 import S3API
 import SimulatedWorld
 import Tables
+import TestStorage
 import Testing
 
 /// A response, read to its end.
@@ -188,29 +188,5 @@ final class SimulatedS3: Sendable {
       response.status == status, "\(method) \(target): \(response.text.prefix(500))",
       sourceLocation: sourceLocation)
     return response
-  }
-}
-
-/// A folder of one test, removed with what it holds when the value goes away.
-final class TemporaryFolder: Sendable {
-  let path = "/tmp/grange-test-" + Identifier16<Never>(random: SystemRandom.shared).hex
-
-  init() { mkdir(path, 0o700) }
-
-  deinit { Self.remove(path) }
-
-  private static func remove(_ path: String) {
-    guard let folder = opendir(path) else {
-      unlink(path)
-      return
-    }
-    while let entry = readdir(folder) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != "." && name != ".." { remove(path + "/" + name) }
-    }
-    closedir(folder)
-    rmdir(path)
   }
 }

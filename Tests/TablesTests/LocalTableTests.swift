@@ -2,6 +2,7 @@ import Base
 import LocalDB
 import SimulatedWorld
 import Tables
+import TestStorage
 import Testing
 
 @Suite struct LocalTableTests {
@@ -15,7 +16,8 @@ import Testing
   let partitionKey: [UInt8] = [1, 2, 3, 4]
 
   init() throws {
-    database = try folder.open(random: runtime.random)
+    database = try folder.open(
+      "meta", .inline, fsync: false, random: runtime.random)
     let clock = HybridClock(runtime: runtime)
     replica = try LocalTableReplica(
       node: NodeID(random: runtime.random), database: database, clock: clock,
@@ -183,7 +185,8 @@ import Testing
   }
 
   @Test func fingerprintsDoNotDependOnTheOrderOfWrites() async throws {
-    let other = try folder.open("other", random: runtime.random)
+    let other = try folder.open(
+      "other", .inline, fsync: false, random: runtime.random)
     let twin = try LocalTableReplica(
       node: replica.node, database: other, clock: HybridClock(runtime: runtime),
       random: FixedRandom())

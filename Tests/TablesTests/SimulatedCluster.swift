@@ -3,6 +3,7 @@ import LocalDB
 import SimulatedWorld
 import Synchronization
 import Tables
+import TestStorage
 
 /// A runtime whose wall clock is off by a fixed amount: one node's view of the simulated world.
 final class SkewedRuntime: Runtime {
@@ -105,7 +106,8 @@ final class SimulatedCluster: Sendable {
         HybridClock, SkewedRuntime
       )] = []
     for (index, skew) in skews.enumerated() {
-      let database = try folder.open("node\(index)", random: runtime.worldRandom)
+      let database = try folder.open(
+        "node\(index)", .inline, fsync: false, random: runtime.worldRandom)
       let skewed = SkewedRuntime(runtime, skewMilliseconds: skew)
       let clock = HybridClock(runtime: skewed)
       let id = NodeID(random: runtime.worldRandom)
