@@ -12,6 +12,14 @@ package enum ListPosition: Equatable, Sendable {
   case afterKey([UInt8])
   /// After all keys that begin with these bytes.
   case afterPrefix([UInt8])
+
+  /// The key or prefix; `nil` at the start. `ListQuery.position(marker:)` takes it back.
+  package var marker: [UInt8]? {
+    switch self {
+    case .start: nil
+    case .afterKey(let bytes), .afterPrefix(let bytes): bytes
+    }
+  }
 }
 
 /// A question for a page of a listing.

@@ -26,4 +26,19 @@ package struct ObjectVersion: Sendable {
   package func range(ofPart number: Int) -> Range<UInt64>? {
     multipart == nil ? nil : parts.range(of: number)
   }
+
+  /// A part of a version that was uploaded in parts.
+  package struct Part: Equatable, Sendable {
+    package var number: Int
+    package var sizeBytes: UInt64
+  }
+
+  /// The parts with numbers above `number`, in order.
+  package func parts(after number: Int) -> [Part] {
+    guard multipart != nil else { return [] }
+    return parts.runs.flatMap { run in
+      (0..<Int(run.count)).lazy.map { Int(run.first) + $0 }.filter { $0 > number }
+        .map { Part(number: $0, sizeBytes: run.sizeBytes) }
+    }
+  }
 }

@@ -1,4 +1,4 @@
-// CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation.
+// CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation, GetBucketVersioning.
 
 import APICommon
 import Codecs
@@ -47,5 +47,11 @@ enum BucketEndpoints {
       // S3's first region has no name here, and SDKs take the empty text for it.
       if request.region != "us-east-1" { xml.text(request.region) }
     }
+  }
+
+  /// Answers `GET /bucket?versioning`: a bucket whose versioning was never set has no status.
+  static func versioning(_ request: S3Request) async throws {
+    _ = try await request.bucket(anyOf: .all)
+    try await request.respond(xml: "VersioningConfiguration") { _ in }
   }
 }

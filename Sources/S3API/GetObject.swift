@@ -10,10 +10,7 @@ enum GetObject {
   /// Answers `GET or HEAD /bucket/key`.
   static func handle(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: .read)
-    let key = try request.key()
-    guard let version = try await request.store.objects.head(bucket: bucket, key: key) else {
-      throw S3Error(.noSuchKey, details: [S3Error.Detail("Key", key.string)])
-    }
+    let version = try await request.object(in: bucket)
     try checkConditions(request.headers, version)
     let selection = try select(request, version)
     var headers = try ObjectHeaders.write(version, overriddenBy: request.target)

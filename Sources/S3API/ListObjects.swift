@@ -1,4 +1,7 @@
-// ListObjects (version 1) and ListObjectsV2.
+// ListObjects (version 1), ListObjectsV2 and ListObjectVersions.
+//
+// They differ in how they say where a page begins. No bucket has versions yet, so that each object is
+// the one version of its key, which S3 calls null.
 
 import APICommon
 import Base
@@ -8,18 +11,19 @@ import Model
 
 /// Listings of objects.
 enum ListObjects {
-  enum Version { case one, two }
+  enum Kind { case one, two, versions }
 
-  /// Answers `GET /bucket`.
-  static func handle(_ request: S3Request, version: Version) async throws {
+  /// Answers `GET /bucket`, with `list-type=2` or `versions`.
+  static func handle(_ request: S3Request, _ kind: Kind) async throws {
     let bucket = try await request.bucket(anyOf: .read)
-    let question = try ListQuestion(request, version: version)
+    let question = try ListQuestion(request, kind)
     // A page of no keys needs no look; the first key that it would hold cannot be known cheaply.
     let page =
       question.query.limit == 0
       ? nil
       : try await request.store.objects.list(bucket: bucket, question.query)
-    try await request.respond(xml: "ListBucketResult") { xml in
+    try await request.respond(xml: kind == .versions ? "ListVersionsResult" : "ListBucketResult") {
+      xml in
       question.write(page, request, to: &xml)
     }
   }
@@ -31,25 +35,27 @@ struct ListQuestion {
   static let keysMax = 1000
 
   let query: ListQuery
-  private let version: ListObjects.Version
+  private let kind: ListObjects.Kind
   private let maxKeys: Int
   private let encodesURL: Bool
   private let marker: String?
+  private let versionMarker: String
   private let startAfter: String?
   private let token: String?
   private let writesOwner: Bool
 
-  init(_ request: S3Request, version: ListObjects.Version) throws(S3Error) {
+  init(_ request: S3Request, _ kind: ListObjects.Kind) throws(S3Error) {
     let target = request.target
-    self.version = version
+    self.kind = kind
     maxKeys = min(try request.number("max-keys") ?? Self.keysMax, Self.keysMax)
     encodesURL = try Self.encodesURL(target)
+    versionMarker = kind == .versions ? try Self.versionMarker(target) : ""
     var query = ListQuery(
       prefix: Array(try target.value("prefix", orEmpty: true).utf8),
       delimiter: Array(try target.value("delimiter", orEmpty: true).utf8), limit: maxKeys)
-    switch version {
-    case .one:
-      marker = try target.value("marker", orEmpty: true)
+    switch kind {
+    case .one, .versions:
+      marker = try target.value(kind == .one ? "marker" : "key-marker", orEmpty: true)
       startAfter = nil
       token = nil
       writesOwner = true
@@ -69,6 +75,19 @@ struct ListQuestion {
     self.query = query
   }
 
+  /// The marker of a version, which says nothing more than the key's: that key has no version after it.
+  private static func versionMarker(_ target: RequestTarget) throws(S3Error) -> String {
+    let marker = try target.value("version-id-marker", orEmpty: true)
+    guard !marker.isEmpty else { return "" }
+    guard try !target.value("key-marker", orEmpty: true).isEmpty else {
+      throw S3Error(.invalidArgument, "A version-id-marker needs a key-marker.")
+    }
+    guard marker == "null" else {
+      throw S3Error(.invalidArgument, "The version-id-marker is not the ID of a version.")
+    }
+    return marker
+  }
+
   /// Whether keys are to be percent-encoded, for XML cannot hold all of them.
   static func encodesURL(_ target: RequestTarget) throws(S3Error) -> Bool {
     switch try target.value("encoding-type") {
@@ -86,9 +105,10 @@ struct ListQuestion {
     xml.element("MaxKeys", maxKeys)
     if encodesURL { xml.element("EncodingType", "url") }
     xml.element("IsTruncated", page?.next != nil)
-    switch version {
+    switch kind {
     case .one: writePosition1(page, to: &xml)
     case .two: writePosition2(page, to: &xml)
+    case .versions: writePositionOfVersions(page, to: &xml)
     }
     for object in page?.objects ?? [] { write(object, request, to: &xml) }
     for prefix in page?.commonPrefixes ?? [] {
@@ -98,11 +118,15 @@ struct ListQuestion {
 
   private func writePosition1(_ page: ListPage?, to xml: inout XMLWriter) {
     xml.element("Marker", text(Array((marker ?? "").utf8)))
-    switch page?.next {
-    case .afterKey(let key): xml.element("NextMarker", text(key))
-    case .afterPrefix(let prefix): xml.element("NextMarker", text(prefix))
-    case .start, nil: break
-    }
+    if let next = page?.next?.marker { xml.element("NextMarker", text(next)) }
+  }
+
+  private func writePositionOfVersions(_ page: ListPage?, to xml: inout XMLWriter) {
+    xml.element("KeyMarker", text(Array((marker ?? "").utf8)))
+    xml.element("VersionIdMarker", versionMarker)
+    guard let next = page?.next, let marker = next.marker else { return }
+    xml.element("NextKeyMarker", text(marker))
+    if case .afterKey = next { xml.element("NextVersionIdMarker", "null") }
   }
 
   private func writePosition2(_ page: ListPage?, to xml: inout XMLWriter) {
@@ -115,8 +139,12 @@ struct ListQuestion {
   }
 
   private func write(_ object: ListedObject, _ request: S3Request, to xml: inout XMLWriter) {
-    xml.element("Contents") { xml in
+    xml.element(kind == .versions ? "Version" : "Contents") { xml in
       xml.element("Key", text(object.key.bytes))
+      if kind == .versions {
+        xml.element("VersionId", "null")
+        xml.element("IsLatest", true)
+      }
       xml.element("LastModified", CivilTime(object.lastModified).iso8601)
       xml.element("ETag", "\"\(object.etag)\"")
       for algorithm in object.checksumAlgorithms {

@@ -64,7 +64,10 @@ package enum Router {
       case "2": return .listObjectsV2
       default: throw S3Error(.invalidArgument, "The list-type must be 2.")
       }
+    case ("GET", "acl"): return .getBucketACL
     case ("GET", "location"): return .getBucketLocation
+    case ("GET", "versioning"): return .getBucketVersioning
+    case ("GET", "versions"): return .listObjectVersions
     case ("GET", "uploads"): return .listMultipartUploads
     case ("HEAD", ""): return .headBucket
     case ("PUT", ""): return .createBucket
@@ -77,6 +80,8 @@ package enum Router {
   private static func objectOperation(_ method: String, _ selected: String) -> S3Operation? {
     switch (method, selected) {
     case ("GET", ""), ("GET", "partNumber"): .getObject
+    case ("GET", "acl"): .getObjectACL
+    case ("GET", "attributes"): .getObjectAttributes
     case ("HEAD", ""), ("HEAD", "partNumber"): .headObject
     case ("PUT", ""): .putObject
     case ("DELETE", ""): .deleteObject

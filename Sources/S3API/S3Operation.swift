@@ -9,14 +9,19 @@ package enum S3Operation: String, CaseIterable, Sendable {
   case deleteBucket = "DeleteBucket"
   case deleteObject = "DeleteObject"
   case deleteObjects = "DeleteObjects"
+  case getBucketACL = "GetBucketAcl"
   case getBucketLocation = "GetBucketLocation"
+  case getBucketVersioning = "GetBucketVersioning"
   case getObject = "GetObject"
+  case getObjectACL = "GetObjectAcl"
+  case getObjectAttributes = "GetObjectAttributes"
   case headBucket = "HeadBucket"
   case headObject = "HeadObject"
   case listBuckets = "ListBuckets"
   case listMultipartUploads = "ListMultipartUploads"
   case listObjects = "ListObjects"
   case listObjectsV2 = "ListObjectsV2"
+  case listObjectVersions = "ListObjectVersions"
   case listParts = "ListParts"
   case putObject = "PutObject"
   case uploadPart = "UploadPart"
@@ -27,8 +32,9 @@ package enum S3Operation: String, CaseIterable, Sendable {
     case .abortMultipartUpload, .completeMultipartUpload, .createBucket, .createMultipartUpload,
       .deleteBucket, .deleteObject, .deleteObjects, .putObject, .uploadPart:
       true
-    case .getBucketLocation, .getObject, .headBucket, .headObject, .listBuckets,
-      .listMultipartUploads, .listObjects, .listObjectsV2, .listParts:
+    case .getBucketACL, .getBucketLocation, .getBucketVersioning, .getObject, .getObjectACL,
+      .getObjectAttributes, .headBucket, .headObject, .listBuckets, .listMultipartUploads,
+      .listObjects, .listObjectsV2, .listObjectVersions, .listParts:
       false
     }
   }
@@ -43,13 +49,18 @@ package enum S3Operation: String, CaseIterable, Sendable {
     case .deleteBucket: try await BucketEndpoints.delete(request)
     case .deleteObject: try await DeleteEndpoints.deleteObject(request)
     case .deleteObjects: try await DeleteEndpoints.deleteObjects(request)
+    case .getBucketACL: try await AccessControlLists.bucket(request)
     case .getBucketLocation: try await BucketEndpoints.location(request)
+    case .getBucketVersioning: try await BucketEndpoints.versioning(request)
+    case .getObjectACL: try await AccessControlLists.object(request)
+    case .getObjectAttributes: try await GetObjectAttributes.handle(request)
     case .getObject, .headObject: try await GetObject.handle(request)
     case .headBucket: try await BucketEndpoints.head(request)
     case .listBuckets: try await ListBuckets.handle(request)
     case .listMultipartUploads: try await ListUploads.uploads(request)
-    case .listObjects: try await ListObjects.handle(request, version: .one)
-    case .listObjectsV2: try await ListObjects.handle(request, version: .two)
+    case .listObjects: try await ListObjects.handle(request, .one)
+    case .listObjectsV2: try await ListObjects.handle(request, .two)
+    case .listObjectVersions: try await ListObjects.handle(request, .versions)
     case .listParts: try await ListUploads.parts(request)
     case .putObject: try await PutObject.handle(request)
     case .uploadPart: try await MultipartEndpoints.uploadPart(request)

@@ -53,6 +53,17 @@ struct S3Request {
     }
   }
 
+  /// The object that the address names.
+  ///
+  /// - Throws: `NoSuchKey`, what `key` throws.
+  func object(in bucket: Bucket) async throws -> ObjectVersion {
+    let key = try key()
+    guard let version = try await store.objects.head(bucket: bucket, key: key) else {
+      throw S3Error(.noSuchKey, details: [S3Error.Detail("Key", key.string)])
+    }
+    return version
+  }
+
   /// The upload that the query names.
   ///
   /// - Throws: `NoSuchUpload` when that cannot be an upload's ID.
@@ -151,9 +162,12 @@ struct S3Request {
 
   /// Writes the caller as the owner of something: who owns what is a matter of buckets, not of objects.
   func writeOwner(_ name: StaticString, to xml: inout XMLWriter) {
-    xml.element(name) { xml in
-      xml.element("ID", caller.accessKey.id)
-      xml.element("DisplayName", caller.accessKey.name)
-    }
+    xml.element(name) { xml in writeCaller(to: &xml) }
+  }
+
+  /// Writes what S3 calls a user: an access key, by its ID and name.
+  func writeCaller(to xml: inout XMLWriter) {
+    xml.element("ID", caller.accessKey.id)
+    xml.element("DisplayName", caller.accessKey.name)
   }
 }

@@ -26,6 +26,9 @@ import Testing
       ("GET", bucket, "location", .getBucketLocation),
       ("GET", bucket, "location=", .getBucketLocation),
       ("GET", bucket, "uploads", .listMultipartUploads),
+      ("GET", bucket, "acl", .getBucketACL),
+      ("GET", bucket, "versioning", .getBucketVersioning),
+      ("GET", bucket, "versions&prefix=a", .listObjectVersions),
       ("HEAD", bucket, "", .headBucket),
       ("PUT", bucket, "", .createBucket),
       ("DELETE", bucket, "", .deleteBucket),
@@ -34,6 +37,8 @@ import Testing
       ("GET", object, "response-content-type=a", .getObject),
       ("GET", object, "versionId=null", .getObject),
       ("GET", object, "partNumber=2", .getObject),
+      ("GET", object, "acl", .getObjectACL),
+      ("GET", object, "attributes&versionId=null", .getObjectAttributes),
       ("HEAD", object, "", .headObject),
       ("PUT", object, "x-id=PutObject", .putObject),
       ("DELETE", object, "", .deleteObject),
@@ -53,7 +58,7 @@ import Testing
   @Test(
     arguments: [
       ("DELETE", bucket, "policy"), ("DELETE", bucket, "lifecycle"), ("PUT", bucket, "acl"),
-      ("PUT", bucket, "versioning"), ("GET", bucket, "versions"), ("GET", bucket, "acl"),
+      ("PUT", bucket, "versioning"), ("GET", bucket, "versions&acl"), ("HEAD", bucket, "acl"),
       ("DELETE", object, "tagging"), ("DELETE", object, "versionId=abc"),
       ("GET", object, "versionId=abc"), ("PUT", object, "acl"), ("PUT", object, "uploadId=a"),
       ("PUT", object, "partNumber=1"), ("POST", object, "restore"), ("POST", object, ""),

@@ -41,6 +41,25 @@ import Testing
     }
   }
 
+  @Test func clientsThatAskForVersioningAndRightsGetAnswers() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      try await node.expect(200, "PUT", "/bucket/k", body: [1])
+      let versioning = try await node.expect(200, "GET", "/bucket?versioning").xml()
+      #expect(versioning.name == "VersioningConfiguration")
+      #expect(versioning.child("Status") == nil)
+      for target in ["/bucket?acl", "/bucket/k?acl"] {
+        let acl = try await node.expect(200, "GET", target).xml()
+        let grants = acl.child("AccessControlList")?.children(named: "Grant") ?? []
+        #expect(grants.map { $0.text(of: "Permission") } == ["FULL_CONTROL"])
+        #expect(
+          grants.first?.child("Grantee")?.text(of: "ID") == acl.child("Owner")?.text(of: "ID"))
+      }
+      #expect(try await node.expect(404, "GET", "/bucket/none?acl").code == "NoSuchKey")
+      #expect(try await node.expect(404, "GET", "/none?acl").code == "NoSuchBucket")
+    }
+  }
+
   @Test func virtualHostsAreBuckets() throws {
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")

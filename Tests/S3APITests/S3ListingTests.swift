@@ -33,6 +33,47 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 2, 1000], ["", "/"])
+  func pagesOfVersionsTogetherAreTheListing(limit: Int, delimiter: String) throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      var found: [String] = []
+      var markers: [FormField] = []
+      repeat {
+        let query = FormCoding.serialize(
+          [
+            FormField("max-keys", String(limit)), FormField("delimiter", delimiter),
+            FormField("encoding-type", "url"),
+          ] + markers)
+        let page = try await node.expect(200, "GET", "/bucket?versions&" + query).xml()
+        #expect(page.name == "ListVersionsResult")
+        let versions = page.children(named: "Version")
+        #expect(versions.allSatisfy { $0.text(of: "VersionId") == "null" })
+        #expect(versions.allSatisfy { $0.text(of: "IsLatest") == "true" })
+        found += try Self.names(page)
+        markers = []
+        if let key = page.text(of: "NextKeyMarker") {
+          markers.append(FormField("key-marker", try Self.decode(key)))
+        }
+        if let version = page.text(of: "NextVersionIdMarker") {
+          markers.append(FormField("version-id-marker", version))
+        }
+        #expect((page.text(of: "IsTruncated") == "true") == !markers.isEmpty)
+      } while !markers.isEmpty && found.count < 100
+      #expect(found == (delimiter.isEmpty ? Self.keys : Self.rolledUp))
+    }
+  }
+
+  @Test func markersOfVersionsAreChecked() throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      for query in ["version-id-marker=null", "key-marker=a&version-id-marker=1"] {
+        let refused = try await node.expect(400, "GET", "/bucket?versions&" + query)
+        #expect(refused.code == "InvalidArgument")
+      }
+    }
+  }
+
   private static func query(
     _ version: Int, limit: Int, delimiter: String, _ position: String?
   ) -> String {
@@ -98,7 +139,8 @@ import Testing
 
   /// Keys and common prefixes, decoded, in the order of their bytes.
   private static func names(_ page: XMLElement) throws -> [String] {
-    let keys = page.children(named: "Contents").compactMap { $0.text(of: "Key") }
+    let objects = page.children(named: "Contents") + page.children(named: "Version")
+    let keys = objects.compactMap { $0.text(of: "Key") }
     let prefixes = page.children(named: "CommonPrefixes").compactMap { $0.text(of: "Prefix") }
     return try (keys + prefixes).map(decode).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }

@@ -106,6 +106,47 @@ import Testing
     }
   }
 
+  @Test func attributesTellOfTheParts() throws {
+    try SimulatedS3.run { node in
+      let upload = try await Self.begin(node, ["x-amz-checksum-algorithm": "CRC32"])
+      let parts = [
+        try await Self.put(node, upload, 1, Self.first),
+        try await Self.put(node, upload, 3, Self.second),
+      ]
+      let done = try await node.expect(200, "POST", upload, body: Self.completion(parts)).xml()
+      let target = "/bucket/k?attributes"
+      let all = ["x-amz-object-attributes": "ETag,Checksum, ObjectParts,StorageClass,ObjectSize"]
+      let answer = try await node.expect(200, "GET", target, headers: all).xml()
+      #expect(answer.text(of: "ETag").map { "\"\($0)\"" } == done.text(of: "ETag"))
+      #expect(answer.text(of: "ObjectSize") == "\(Self.first.count + Self.second.count)")
+      #expect(answer.text(of: "StorageClass") == "STANDARD")
+      let checksum = try #require(answer.child("Checksum"))
+      #expect(checksum.text(of: "ChecksumCRC32") == done.text(of: "ChecksumCRC32"))
+      #expect(checksum.text(of: "ChecksumType") == "COMPOSITE")
+      let listed = try #require(answer.child("ObjectParts"))
+      #expect(listed.text(of: "PartsCount") == "2")
+      #expect(listed.children(named: "Part").map { $0.text(of: "PartNumber") } == ["1", "3"])
+
+      let page = [
+        "x-amz-object-attributes": "ObjectParts", "x-amz-max-parts": "1",
+      ]
+      let first = try await node.expect(200, "GET", target, headers: page).xml()
+      #expect(first.child("ETag") == nil)
+      #expect(first.child("ObjectParts")?.text(of: "IsTruncated") == "true")
+      #expect(first.child("ObjectParts")?.text(of: "NextPartNumberMarker") == "1")
+      let rest = page.merging(["x-amz-part-number-marker": "1"]) { $1 }
+      let second = try await node.expect(200, "GET", target, headers: rest).xml()
+      #expect(second.child("ObjectParts")?.text(of: "IsTruncated") == "false")
+      #expect(
+        second.child("ObjectParts")?.child("Part")?.text(of: "Size") == "\(Self.second.count)")
+
+      for bad in ["", "ETag,Colour"] {
+        let headers = ["x-amz-object-attributes": bad]
+        try await node.expect(400, "GET", target, headers: headers)
+      }
+    }
+  }
+
   @Test func badCompletionsAreRefused() throws {
     try SimulatedS3.run { node in
       let upload = try await Self.begin(node)
