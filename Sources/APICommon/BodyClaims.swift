@@ -52,6 +52,18 @@ package struct BodyClaims: Sendable {
     try checkCombination(headers)
   }
 
+  /// What is claimed of bytes that no client sends.
+  package static let none = BodyClaims()
+
+  private init() {
+    payload = .unsigned
+    chunks = nil
+    contentMD5 = nil
+    checksum = nil
+    trailerAlgorithm = nil
+    plainLength = nil
+  }
+
   /// An anonymous client may still use the unsigned form of aws-chunked, and state a digest.
   private static func anonymousPayload(_ headers: HTTPHeaders) throws(S3Error) -> PayloadIntegrity {
     guard let text = headers["x-amz-content-sha256"] else { return .unsigned }

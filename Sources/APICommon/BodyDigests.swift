@@ -54,6 +54,11 @@ package final class BodyDigests: Sendable {
     }
   }
 
+  /// As below, for bytes without trailers.
+  package func finish() throws(S3Error) -> BodySummary {
+    try finish(trailers: AWSChunkedDecoder.Trailers())
+  }
+
   /// Compares everything, once all bytes have been observed.
   ///
   /// - Throws: the error of the first claim that does not hold: the body must not be stored.

@@ -34,6 +34,8 @@ extension S3Error {
     case .invalidKey: self.init(.invalidArgument, "An object's key is 1 to 1,024 bytes of UTF-8.")
     case .keyTooLong: self.init(.keyTooLong)
     case .invalidRange: self.init(.invalidRange)
+    case .sourceChanged:
+      self.init(.operationAborted, "The source of the copy is being replaced; try again.")
     case .noSuchUpload: self.init(.noSuchUpload)
     case .invalidPartNumber:
       self.init(.invalidArgument, "A part number is from 1 to \(MultipartUploads.partNumberMax).")

@@ -123,7 +123,9 @@ package struct CivilTime: Equatable, Sendable {
   /// Reads an IMF-fixdate, the form that RFC 9110 requires senders to use.
   package init?(httpDate text: String) {
     let bytes = Array(text.utf8)
-    guard bytes.count == 29, text.utf8.suffix(4).elementsEqual(" GMT".utf8),
+    // Old mail software, and with it Python's, writes the zone as an offset.
+    let zone = text.utf8.dropFirst(25)
+    guard [" GMT", " +0000", " -0000"].contains(where: { zone.elementsEqual($0.utf8) }),
       bytes[3] == UInt8(ascii: ","), bytes[19] == UInt8(ascii: ":"), bytes[22] == UInt8(ascii: ":"),
       let month = Self.months.firstIndex(of: String(decoding: bytes[8..<11], as: UTF8.self)),
       let day = number(bytes[5..<7]), let year = number(bytes[12..<16]),

@@ -27,8 +27,10 @@ struct FramingFields {
   private(set) var closes = false
   private(set) var keepsAlive = false
   /// `Expect: 100-continue` was there.
+  ///
+  /// Other expectations are ignored, as clients of S3 are used to (RFC 9110, section 10.1.1, leaves the
+  /// choice).
   private(set) var expectsContinue = false
-  private(set) var hasUnknownExpectation = false
 
   /// Takes note of a field if it is one that frames messages.
   ///
@@ -39,11 +41,7 @@ struct FramingFields {
     switch name.count {
     case 4 where spells(name, "host"): try noteHost(value)
     case 6 where spells(name, "expect"):
-      if spells(value, "100-continue") {
-        expectsContinue = true
-      } else {
-        hasUnknownExpectation = true
-      }
+      if spells(value, "100-continue") { expectsContinue = true }
     case 10 where spells(name, "connection"):
       forEachElement(of: value) { element in
         if spells(element, "close") { closes = true }

@@ -53,7 +53,6 @@ package struct RequestParser {
       throw HTTPRejection(400, framing.hostCount == 0 ? "no Host" : "more than one Host")
     }
     let body = try framing.body(minorVersion: line.minorVersion) ?? .none
-    guard !framing.hasUnknownExpectation else { throw HTTPRejection(417, "unknown Expect") }
     let offset = lines.headStart
     let head = HTTPRequestHead(
       method: line.method, minorVersion: line.minorVersion,

@@ -28,7 +28,6 @@ func reasonPhrase(_ status: Int) -> StaticString {
   case 414: "URI Too Long"
   case 415: "Unsupported Media Type"
   case 416: "Range Not Satisfiable"
-  case 417: "Expectation Failed"
   case 422: "Unprocessable Content"
   case 426: "Upgrade Required"
   case 429: "Too Many Requests"

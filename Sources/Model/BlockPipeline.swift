@@ -29,8 +29,8 @@ package final class BlockPipeline {
   typealias Source = (UnsafeMutableRawBufferPointer) async throws -> Int
   typealias Observer = @Sendable (UnsafeRawBufferPointer) -> Void
 
-  private let parts: StoreParts
-  private let session: UploadSession
+  let parts: StoreParts
+  let session: UploadSession
   private let partNumber: UInt16
   private var hashing: Pending<BlockHash>?
   private var storing: [Pending<BlockEntry>] = []
@@ -74,9 +74,11 @@ package final class BlockPipeline {
       }
       if !buffer.contents.isEmpty { try await submit(buffer, observe) }
     }
-    // The observer must have seen everything when this returns.
-    _ = try await hashing?.value
+    try await waitForObserver()
   }
+
+  /// Waits until the observer has seen everything that was handed over.
+  func waitForObserver() async throws { _ = try await hashing?.value }
 
   /// Hands a block over to be made durable, once there is room for it.
   func submit(_ buffer: BlockBuffer, _ observe: @escaping Observer) async throws {

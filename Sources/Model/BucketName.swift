@@ -18,8 +18,9 @@ package enum BucketName {
     guard let first = name.first, let last = name.last, isLetterOrDigit(first),
       isLetterOrDigit(last)
     else { return "it must begin and end with a letter or a digit" }
-    for (left, right) in zip(name, name.dropFirst()) where left == dot && right == dot {
-      return "it may not hold two dots in a row"
+    for (left, right) in zip(name, name.dropFirst())
+    where (left == dot && !isLetterOrDigit(right)) || (right == dot && !isLetterOrDigit(left)) {
+      return "it may not hold a dot beside a dot or a hyphen"
     }
     if isAddress(name) { return "it may not look like an IP address" }
     for prefix in ["xn--", "sthree-", "amzn-s3-demo-"] where name.starts(with: prefix.utf8) {

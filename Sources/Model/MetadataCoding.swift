@@ -20,6 +20,7 @@ enum RowLimits {
   static let blocksInRowMax = 64
   static let blocksInManifestRowMax = 4096
   static let runsMax = 10_001
+  static let partChecksumBytesMax = checksumBytesMax * 10_001
   static let tagsMax = 64
   static let tagBytesMax = 1024
   static let reservedBytesMax = 16 << 10
@@ -175,6 +176,7 @@ extension PartLayout {
         run.sizeBytes <= RowLimits.objectBytesMax
       else { throw .invalidValue }
       next = UInt32(run.first) + UInt32(run.count)
+      guard next <= UInt32(UInt16.max) + 1 else { throw .invalidValue }
       sum += UInt64(run.count) * run.sizeBytes
       guard sum <= RowLimits.objectBytesMax else { throw .invalidValue }
     }

@@ -27,6 +27,8 @@ package enum ModelError: Error, Equatable, Sendable {
   case keyTooLong
   /// A range lies outside of the object.
   case invalidRange
+  /// What was to be copied was replaced or deleted meanwhile.
+  case sourceChanged
 
   // Multipart uploads.
   case noSuchUpload

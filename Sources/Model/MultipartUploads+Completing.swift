@@ -41,17 +41,19 @@ extension MultipartUploads {
       guard size <= RowLimits.objectBytesMax else { throw ModelError.entityTooLarge }
     }
     let metadata = try metadata(upload, uploaded)
-    let assembly = PartAssembly(parts, bucket: bucket, key: key)
+    let assembly = ObjectAssembly(parts, bucket: bucket, key: key)
     do {
-      let content = try await ModelError.translating { try await assembly.assemble(rows) }
+      let content = try await ModelError.translating {
+        try await assembly.assemble(rows.map(ObjectAssembly.Piece.init))
+      }
       try await checkUnchanged(rows, bucket: bucket, key: key, id: id)
       let object = VersionRow.Object(
         lastModified: parts.runtime.wallNow, sizeBytes: size, metadata: metadata, multipart: id,
-        parts: layout, content: content)
+        parts: layout, partChecksums: Self.checksums(of: rows, as: metadata), content: content)
       assembly.willSendEntry()
       return try await parts.put(
         object, uploadID: assembly.session.id, bucket: bucket, key: key)
-    } catch ModelError.noSuchUpload {
+    } catch let error as ModelError where error == .noSuchUpload || error == .sourceChanged {
       // Aborted, or completed by another request a moment ago.
       await assembly.session.undo()
       return try await completedBefore(bucket: bucket, key: key, id: id)
@@ -59,6 +61,17 @@ extension MultipartUploads {
       await assembly.abandon(after: error)
       throw error
     }
+  }
+
+  /// The parts' checksums one after the other; none unless each part has one like the object's.
+  private static func checksums(
+    of rows: [NumberedPart], as metadata: ObjectMetadata
+  ) -> [UInt8] {
+    guard let algorithm = metadata.checksums.first?.algorithm else { return [] }
+    let sums = rows.compactMap { row in
+      row.part.checksums.first { $0.algorithm == algorithm }?.value
+    }
+    return sums.count == rows.count ? sums.flatMap(\.self) : []
   }
 
   /// The object that an earlier completion of the upload made.
@@ -122,5 +135,14 @@ extension MultipartUploads {
         number: Int(row.number), sizeBytes: row.part.sizeBytes)
     }
     return rows
+  }
+}
+
+extension ObjectAssembly.Piece {
+  /// A part of an upload.
+  init(_ row: MultipartUploads.NumberedPart) {
+    self.init(
+      number: row.number, uploadID: row.uploadID, sizeBytes: row.part.sizeBytes,
+      content: row.part.content)
   }
 }

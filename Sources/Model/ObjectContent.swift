@@ -62,6 +62,17 @@ package struct PartLayout: Equatable, Sendable {
     }
   }
 
+  /// How many parts are before the one with `number`; `nil` when there is none.
+  func index(of number: Int) -> Int? {
+    var before = 0
+    for run in runs {
+      let index = number - Int(run.first)
+      if index >= 0, index < Int(run.count) { return before + index }
+      before += Int(run.count)
+    }
+    return nil
+  }
+
   /// Where the part with `number` lies in the object.
   func range(of number: Int) -> Range<UInt64>? {
     var start: UInt64 = 0

@@ -13,32 +13,61 @@ package struct ObjectVersion: Sendable {
   package let metadata: ObjectMetadata
   /// Where the bytes are.
   package let content: ObjectContent
-  /// The multipart upload that made it, if one did.
+  /// The multipart upload that made it, if one did, and it is no copy.
   let multipart: UploadID?
   /// The parts of a version that was uploaded in parts; or one with the number 0, of a version with manifest
   /// rows.
   let parts: PartLayout
+  /// The checksums of the parts one after the other, if they have any.
+  let partChecksums: [UInt8]
+
+  /// Whether the version, or what it is a copy of, was uploaded in parts.
+  private var hasParts: Bool { parts.runs.first.map { $0.first > 0 } ?? false }
 
   /// How many parts the version was uploaded in; 0 when it was not uploaded in parts.
-  package var partCount: Int { multipart == nil ? 0 : parts.count }
+  package var partCount: Int { hasParts ? parts.count : 0 }
 
   /// Where the part with `number` lies; `nil` when there is none.
   package func range(ofPart number: Int) -> Range<UInt64>? {
-    multipart == nil ? nil : parts.range(of: number)
+    hasParts ? parts.range(of: number) : nil
+  }
+
+  /// The checksum of the part with `number`; `nil` when there is none.
+  package func checksum(ofPart number: Int) -> ObjectChecksum? {
+    parts.index(of: number).flatMap(checksum(at:))
+  }
+
+  private func checksum(at index: Int) -> ObjectChecksum? {
+    guard let algorithm = metadata.checksums.first?.algorithm, !partChecksums.isEmpty else {
+      return nil
+    }
+    let length = partChecksums.count / parts.count
+    return ObjectChecksum(
+      algorithm: algorithm, value: Array(partChecksums[index * length..<(index + 1) * length]))
   }
 
   /// A part of a version that was uploaded in parts.
   package struct Part: Equatable, Sendable {
     package var number: Int
     package var sizeBytes: UInt64
+    package var checksum: ObjectChecksum?
   }
 
   /// The parts with numbers above `number`, in order.
   package func parts(after number: Int) -> [Part] {
-    guard multipart != nil else { return [] }
-    return parts.runs.flatMap { run in
-      (0..<Int(run.count)).lazy.map { Int(run.first) + $0 }.filter { $0 > number }
-        .map { Part(number: $0, sizeBytes: run.sizeBytes) }
+    guard hasParts else { return [] }
+    var result: [Part] = []
+    var index = 0
+    for run in parts.runs {
+      for place in 0..<Int(run.count) {
+        defer { index += 1 }
+        guard Int(run.first) + place > number else { continue }
+        result.append(
+          Part(
+            number: Int(run.first) + place, sizeBytes: run.sizeBytes, checksum: checksum(at: index))
+        )
+      }
     }
+    return result
   }
 }

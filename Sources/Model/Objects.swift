@@ -18,13 +18,18 @@ package final class Objects: Sendable {
 
   /// The object's current version; `nil` when there is none.
   package func head(bucket: Bucket, key: ObjectKey) async throws -> ObjectVersion? {
+    try await head(bucket: bucket.id, key: key)
+  }
+
+  /// As above.
+  func head(bucket: BucketID, key: ObjectKey) async throws -> ObjectVersion? {
     try await ModelError.translating {
       let rowKey = RowKey(
-        partitionKey: ObjectPartition.key(bucket.id),
+        partitionKey: ObjectPartition.key(bucket),
         sortKey: ObjectSortKey.version(key, .null).bytes)
       guard case .version(let row) = try await parts.objects.get(rowKey), let object = row.object
       else { return nil }
-      return ObjectVersion(bucket: bucket.id, key: key, uploadID: row.uploadID, object: object)
+      return ObjectVersion(bucket: bucket, key: key, uploadID: row.uploadID, object: object)
     }
   }
 
@@ -95,6 +100,6 @@ extension ObjectVersion {
     self.init(
       bucket: bucket, key: key, uploadID: uploadID, sizeBytes: object.sizeBytes,
       lastModified: object.lastModified, metadata: object.metadata, content: object.content,
-      multipart: object.multipart, parts: object.parts)
+      multipart: object.multipart, parts: object.parts, partChecksums: object.partChecksums)
   }
 }

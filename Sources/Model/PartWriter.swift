@@ -38,6 +38,18 @@ package final class PartWriter {
     }
   }
 
+  /// As `append`, with bytes of an object: `range` of `source`.
+  ///
+  /// - Throws: `invalidRange`; `corrupt` when the source is deleted meanwhile.
+  package func append(
+    copying source: ObjectVersion, _ range: Range<UInt64>,
+    observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
+  ) async throws {
+    try await ModelError.translating {
+      try await pipeline.append(copying: source, range, observe: observe)
+    }
+  }
+
   /// Makes the bytes the part, in place of an earlier one with the same number.
   ///
   /// - Parameter etag: 32 hex digits: the MD5 of the part.

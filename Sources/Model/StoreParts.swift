@@ -16,9 +16,14 @@ package struct StoreParts: Sendable {
   package let journal: ObjectJournal
   let guards: ObjectGuards
   let blocks: BlockService
+  /// Memory of copies that cut an object into blocks anew: a block that is being filled, and one that was read.
+  let copyBuffers: BlockBuffers
   let clock: HybridClock
   let runtime: any Runtime
   let logger: Logger
+
+  /// How many copies that move bytes run at a time.
+  private static let copiesAtOnce = 4
 
   /// Opens the tables and makes their operations known.
   ///
@@ -29,6 +34,9 @@ package struct StoreParts: Sendable {
   ) throws {
     self.options = options
     self.blocks = blocks
+    let blockBytes = blocks.buffers.bufferBytes
+    copyBuffers = BlockBuffers(
+      bufferBytes: 2 * blockBytes, totalBytes: 2 * blockBytes * Self.copiesAtOnce)
     self.runtime = runtime
     self.logger = logger
     clock = replica.clock

@@ -21,6 +21,9 @@ package struct StoredObject: Equatable, Sendable {
   /// The multipart upload that this version completes.
   package var multipart: UploadID?
   package var parts = PartLayout()
+  /// The checksums of the parts one after the other, of the algorithm of the object's; none when the parts have
+  /// none.
+  package var partChecksums: [UInt8] = []
   /// Room for tags, object lock and encryption.
   package var tags: [Tag] = []
   package var lock: [UInt8] = []
@@ -29,13 +32,15 @@ package struct StoredObject: Equatable, Sendable {
 
   package init(
     lastModified: WallTime, sizeBytes: UInt64, metadata: ObjectMetadata,
-    multipart: UploadID? = nil, parts: PartLayout = PartLayout(), content: ObjectContent
+    multipart: UploadID? = nil, parts: PartLayout = PartLayout(), partChecksums: [UInt8] = [],
+    content: ObjectContent
   ) {
     self.lastModified = lastModified
     self.sizeBytes = sizeBytes
     self.metadata = metadata
     self.multipart = multipart
     self.parts = parts
+    self.partChecksums = partChecksums
     self.content = content
   }
 }
@@ -47,6 +52,7 @@ extension StoredObject: AttemptContent {
     metadata.write(to: &writer)
     writer.optional(multipart) { $0.id($1) }
     parts.write(to: &writer)
+    writer.bytes(partChecksums)
     writer.list(tags) { writer, tag in
       writer.string(tag.name)
       writer.string(tag.value)
@@ -65,6 +71,8 @@ extension StoredObject: AttemptContent {
       try reader.id(UploadID.self)
     }
     parts = try PartLayout(from: &reader, sizeBytes: sizeBytes)
+    partChecksums = try reader.bytes(max: RowLimits.partChecksumBytesMax)
+    guard partChecksums.count.isMultiple(of: max(parts.count, 1)) else { throw .invalidValue }
     tags = try reader.list(max: RowLimits.tagsMax) {
       (reader: inout BinaryReader) throws(BinaryError) in
       Tag(

@@ -72,21 +72,14 @@ enum CompleteMultipartUpload {
   private static func respond(
     _ request: S3Request, _ key: ObjectKey, _ version: ObjectVersion
   ) async throws {
-    let metadata = version.metadata
     try await request.respond(xml: "CompleteMultipartUploadResult") { xml in
       xml.element(
         "Location",
         "/\(request.bucketName)/" + PercentCoding.encode(key.bytes, allowed: .unreservedAndSlash))
       xml.element("Bucket", request.bucketName)
       xml.element("Key", key.string)
-      xml.element("ETag", "\"\(metadata.etag)\"")
-      for checksum in metadata.checksums {
-        xml.element(
-          checksum.algorithm.elementName,
-          MultipartChecksums.text(
-            checksum, type: metadata.checksumType, partCount: version.partCount))
-        xml.element("ChecksumType", metadata.checksumType.name)
-      }
+      xml.element("ETag", "\"\(version.metadata.etag)\"")
+      MultipartChecksums.write(version, to: &xml)
     }
   }
 }

@@ -19,14 +19,29 @@ enum GetObject {
         "content-range",
         "bytes \(selection.range.lowerBound)-\(selection.range.upperBound - 1)/\(version.sizeBytes)"
       )
-    } else if request.headers["x-amz-checksum-mode"]?.uppercased() == "ENABLED" {
-      // Clients compare the checksum with the bytes they get, so it is not sent with a part of them.
-      ObjectHeaders.append(
-        version.metadata.checksums, type: version.metadata.checksumType,
-        partCount: version.partCount, to: &headers)
     }
-    if selection.isPart { headers.append("x-amz-mp-parts-count", String(version.partCount)) }
+    if request.headers["x-amz-checksum-mode"]?.uppercased() == "ENABLED" {
+      appendChecksums(of: version, selection, to: &headers)
+    }
+    if selection.part != nil { headers.append("x-amz-mp-parts-count", String(version.partCount)) }
     try await send(request, version, selection, headers)
+  }
+
+  /// Clients compare the checksum with the bytes they get: it is that of the object, or of the part asked for,
+  /// and there is none with a range.
+  private static func appendChecksums(
+    of version: ObjectVersion, _ selection: Selection, to headers: inout HTTPHeaders
+  ) {
+    let metadata = version.metadata
+    if let part = selection.part {
+      guard let checksum = version.checksum(ofPart: part) else { return }
+      headers.append(checksum.algorithm.headerName, checksum.base64)
+      headers.append("x-amz-checksum-type", metadata.checksumType.name)
+    } else if selection.status == 200 {
+      ObjectHeaders.append(
+        metadata.checksums, type: metadata.checksumType, partCount: version.partCount,
+        to: &headers)
+    }
   }
 
   private static func send(
@@ -72,8 +87,8 @@ enum GetObject {
   private struct Selection {
     var range: Range<UInt64>
     var status: Int
-    /// Whether a part of a multipart object was asked for by its number.
-    var isPart = false
+    /// The number of the part that was asked for, of an object that was uploaded in parts.
+    var part: Int?
   }
 
   private static func select(
@@ -85,7 +100,7 @@ enum GetObject {
       guard let range = version.range(ofPart: number) else {
         throw unsatisfiable(version)
       }
-      return Selection(range: range, status: range.isEmpty ? 200 : 206, isPart: true)
+      return Selection(range: range, status: range.isEmpty ? 200 : 206, part: number)
     }
     guard
       ReadConditions.rangeCounts(

@@ -36,15 +36,7 @@ enum GetObjectAttributes {
       // Alone among S3's answers, this one has the ETag without quotes.
       if attributes.contains(.etag) { xml.element("ETag", metadata.etag) }
       if attributes.contains(.checksum), !metadata.checksums.isEmpty {
-        xml.element("Checksum") { xml in
-          for checksum in metadata.checksums {
-            xml.element(
-              checksum.algorithm.elementName,
-              MultipartChecksums.text(
-                checksum, type: metadata.checksumType, partCount: version.partCount))
-          }
-          xml.element("ChecksumType", metadata.checksumType.name)
-        }
+        xml.element("Checksum") { xml in MultipartChecksums.write(version, to: &xml) }
       }
       if attributes.contains(.parts), version.partCount > 0 {
         xml.element("ObjectParts") { xml in
@@ -97,6 +89,9 @@ enum GetObjectAttributes {
       xml.element("Part") { xml in
         xml.element("PartNumber", part.number)
         xml.element("Size", part.sizeBytes)
+        if let checksum = part.checksum {
+          xml.element(checksum.algorithm.elementName, checksum.base64)
+        }
       }
     }
   }

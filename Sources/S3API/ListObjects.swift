@@ -65,7 +65,7 @@ struct ListQuestion {
       startAfter = try target.value("start-after")
       token = try target.value("continuation-token")
       writesOwner = try target.value("fetch-owner") == "true"
-      if let token {
+      if let token, !token.isEmpty {
         query.after = try ContinuationToken.decode(token)
       } else if let startAfter, !startAfter.isEmpty {
         // Unlike a marker, this is never a common prefix of the page before: keys below it may come.

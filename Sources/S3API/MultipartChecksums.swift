@@ -6,6 +6,7 @@
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 
 import APICommon
+import Codecs
 import Crypto
 package import Model
 
@@ -81,5 +82,17 @@ package enum MultipartChecksums {
   package static func text(_ checksum: ObjectChecksum, type: ChecksumType, partCount: Int) -> String
   {
     type == .composite ? "\(checksum.base64)-\(partCount)" : checksum.base64
+  }
+
+  /// Writes the checksums of an object and their type; nothing when it has none.
+  static func write(_ version: ObjectVersion, to xml: inout XMLWriter) {
+    let metadata = version.metadata
+    guard !metadata.checksums.isEmpty else { return }
+    for checksum in metadata.checksums {
+      xml.element(
+        checksum.algorithm.elementName,
+        text(checksum, type: metadata.checksumType, partCount: version.partCount))
+    }
+    xml.element("ChecksumType", metadata.checksumType.name)
   }
 }

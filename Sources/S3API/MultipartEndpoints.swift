@@ -57,24 +57,39 @@ package enum MultipartEndpoints {
     return (algorithm, type)
   }
 
-  /// Answers `PUT /bucket/key?partNumber=N&uploadId=ID`.
-  static func uploadPart(_ request: S3Request) async throws {
-    try request.requireFraming()
-    let bucket = try await request.bucket(anyOf: .write)
+  /// The part that a request is about.
+  struct Place {
+    var key: ObjectKey
+    var upload: MultipartUpload
+    var number: Int
+  }
+
+  /// Where the part belongs that the request brings.
+  ///
+  /// - Throws: `NoSuchUpload`, `InvalidArgument`.
+  static func place(_ request: S3Request, in bucket: Bucket) async throws -> Place {
     let key = try request.key()
     let id = try request.uploadID()
     guard let number = try request.number("partNumber") else { throw S3Error(.invalidArgument) }
     guard let upload = try await request.store.uploads.get(bucket: bucket, key: key, id: id) else {
       throw S3Error(.noSuchUpload, details: [S3Error.Detail("UploadId", id.hex)])
     }
-    let expected = upload.metadata.checksums.first?.algorithm
+    return Place(key: key, upload: upload, number: number)
+  }
+
+  /// Answers `PUT /bucket/key?partNumber=N&uploadId=ID`.
+  static func uploadPart(_ request: S3Request) async throws {
+    try request.requireFraming()
+    let bucket = try await request.bucket(anyOf: .write)
+    let place = try await place(request, in: bucket)
+    let expected = place.upload.metadata.checksums.first?.algorithm
     let body = try request.plainBody(computing: expected)
     if let expected, let sent = body.claims.checksumAlgorithm, sent != expected {
       throw S3Error(
         .invalidRequest, "The upload was begun with \(expected.name); the part has \(sent.name).")
     }
     let writer = try await request.store.uploads.partWriter(
-      bucket: bucket, key: key, id: id, number: number)
+      bucket: bucket, key: place.key, id: place.upload.id, number: place.number)
     let summary: BodySummary
     do {
       let digests = body.digests

@@ -8,10 +8,13 @@ package import Model
 
 /// Reads and writes the headers of objects.
 package enum ObjectHeaders {
+  /// Where a website leads who asks for the object.
+  static let redirect = "x-amz-website-redirect-location"
+
   /// Headers that are kept beside `x-amz-meta-...`, in the order in which they are given back.
   private static let kept = [
     "content-type", "cache-control", "content-disposition", "content-encoding",
-    "content-language", "expires", "x-amz-website-redirect-location",
+    "content-language", "expires", redirect,
   ]
 
   /// Query parameters with which a reader replaces headers.

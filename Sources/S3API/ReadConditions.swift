@@ -19,11 +19,16 @@ package struct ReadConditions {
   private let ifUnmodifiedSince: WallTime?
 
   /// Reads the headers; dates that cannot be read are ignored, as the RFC says.
-  package init(_ headers: HTTPHeaders) {
-    ifMatch = headers["if-match"]
-    ifNoneMatch = headers["if-none-match"]
-    ifModifiedSince = headers["if-modified-since"].flatMap { CivilTime(httpDate: $0)?.wallTime }
-    ifUnmodifiedSince = headers["if-unmodified-since"].flatMap { CivilTime(httpDate: $0)?.wallTime }
+  ///
+  /// - Parameter prefix: What their names begin with, such as `x-amz-copy-source-`.
+  package init(_ headers: HTTPHeaders, prefix: String = "") {
+    func date(_ name: String) -> WallTime? {
+      headers[prefix + name].flatMap { CivilTime(httpDate: $0)?.wallTime }
+    }
+    ifMatch = headers[prefix + "if-match"]
+    ifNoneMatch = headers[prefix + "if-none-match"]
+    ifModifiedSince = date("if-modified-since")
+    ifUnmodifiedSince = date("if-unmodified-since")
   }
 
   /// Evaluates the conditions in the order of section 13.2.2: those on ETags take the place of those on

@@ -96,8 +96,8 @@ package enum Router {
 
   /// Headers that change what an operation means, by how their names begin.
   private static let unimplementedHeaders = [
-    "x-amz-bucket-object-lock-enabled", "x-amz-copy-source", "x-amz-if-match-",
-    "x-amz-object-lock-", "x-amz-server-side-encryption", "x-amz-tagging",
+    "x-amz-bucket-object-lock-enabled", "x-amz-copy-source-server-side-encryption",
+    "x-amz-if-match-", "x-amz-object-lock-", "x-amz-server-side-encryption", "x-amz-tagging",
     "x-amz-write-offset-bytes",
   ]
 

@@ -88,19 +88,28 @@ package struct S3Handler: HTTPHandler {
       return bytes
     }
     guard let caller else {
-      throw S3Error(.accessDenied, "Anonymous requests are refused; sign the request.")
+      throw try await refusal(ofAnonymous: address)
     }
     facts.accessKeyID = caller.accessKey.id
-    let operation = try Router.route(head.method, address, target)
+    var operation = try Router.route(head.method, address, target)
+    let headers = try HoistedHeaders.merge(target, into: head.headers)
+    if headers.contains(CopySource.header) { operation = operation.ofCopy }
     facts.operation = operation
     counters.count(operation)
-    let headers = try HoistedHeaders.merge(target, into: head.headers)
     try Router.refuseWhatIsNotImplemented(operation, headers)
     let request = S3Request(
       exchange: exchange, headers: headers, target: target, address: address, caller: caller,
       store: store,
       region: options.region, collectedBody: collected)
     try await operation.perform(request)
+  }
+
+  /// Why a stranger is refused: as in S3, who asks for a bucket that does not exist learns that.
+  private func refusal(ofAnonymous address: RequestAddress) async throws -> S3Error {
+    if let name = address.bucket, try await store.buckets.resolve(name, for: nil) == nil {
+      return S3Error(.noSuchBucket, details: [S3Error.Detail("BucketName", name)])
+    }
+    return S3Error(.accessDenied, "Anonymous requests are refused; sign the request.")
   }
 
   private func refuse(_ exchange: HTTPExchange, _ error: any Error, _ answer: S3Error) async {

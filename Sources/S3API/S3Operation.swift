@@ -4,6 +4,7 @@
 package enum S3Operation: String, CaseIterable, Sendable {
   case abortMultipartUpload = "AbortMultipartUpload"
   case completeMultipartUpload = "CompleteMultipartUpload"
+  case copyObject = "CopyObject"
   case createBucket = "CreateBucket"
   case createMultipartUpload = "CreateMultipartUpload"
   case deleteBucket = "DeleteBucket"
@@ -25,12 +26,23 @@ package enum S3Operation: String, CaseIterable, Sendable {
   case listParts = "ListParts"
   case putObject = "PutObject"
   case uploadPart = "UploadPart"
+  case uploadPartCopy = "UploadPartCopy"
+
+  /// The operation that this one is when its bytes are those of another object.
+  var ofCopy: S3Operation {
+    switch self {
+    case .putObject: .copyObject
+    case .uploadPart: .uploadPartCopy
+    default: self
+    }
+  }
 
   /// Whether it changes something.
   var isWrite: Bool {
     switch self {
-    case .abortMultipartUpload, .completeMultipartUpload, .createBucket, .createMultipartUpload,
-      .deleteBucket, .deleteObject, .deleteObjects, .putObject, .uploadPart:
+    case .abortMultipartUpload, .completeMultipartUpload, .copyObject, .createBucket,
+      .createMultipartUpload, .deleteBucket, .deleteObject, .deleteObjects, .putObject,
+      .uploadPart, .uploadPartCopy:
       true
     case .getBucketACL, .getBucketLocation, .getBucketVersioning, .getObject, .getObjectACL,
       .getObjectAttributes, .headBucket, .headObject, .listBuckets, .listMultipartUploads,
@@ -44,6 +56,7 @@ package enum S3Operation: String, CaseIterable, Sendable {
     switch self {
     case .abortMultipartUpload: try await MultipartEndpoints.abort(request)
     case .completeMultipartUpload: try await CompleteMultipartUpload.handle(request)
+    case .copyObject: try await CopyObject.handle(request)
     case .createBucket: try await BucketEndpoints.create(request)
     case .createMultipartUpload: try await MultipartEndpoints.create(request)
     case .deleteBucket: try await BucketEndpoints.delete(request)
@@ -64,6 +77,7 @@ package enum S3Operation: String, CaseIterable, Sendable {
     case .listParts: try await ListUploads.parts(request)
     case .putObject: try await PutObject.handle(request)
     case .uploadPart: try await MultipartEndpoints.uploadPart(request)
+    case .uploadPartCopy: try await UploadPartCopy.handle(request)
     }
   }
 }

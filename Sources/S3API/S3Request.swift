@@ -33,8 +33,13 @@ struct S3Request {
   ///
   /// - Throws: `NoSuchBucket`, `AccessDenied`.
   func bucket(anyOf permissions: Permissions) async throws -> Bucket {
-    guard let bucket = try await store.buckets.resolve(bucketName, for: caller.accessKey.id) else {
-      throw S3Error(.noSuchBucket, details: [S3Error.Detail("BucketName", bucketName)])
+    try await bucket(bucketName, anyOf: permissions)
+  }
+
+  /// The bucket called `name`, as above.
+  func bucket(_ name: String, anyOf permissions: Permissions) async throws -> Bucket {
+    guard let bucket = try await store.buckets.resolve(name, for: caller.accessKey.id) else {
+      throw S3Error(.noSuchBucket, details: [S3Error.Detail("BucketName", name)])
     }
     guard !bucket.permissions(of: caller.accessKey.id).isDisjoint(with: permissions) else {
       throw S3Error(.accessDenied, "The access key has no such right in this bucket.")
@@ -57,7 +62,11 @@ struct S3Request {
   ///
   /// - Throws: `NoSuchKey`, what `key` throws.
   func object(in bucket: Bucket) async throws -> ObjectVersion {
-    let key = try key()
+    try await object(key(), in: bucket)
+  }
+
+  /// The object called `key`, as above.
+  func object(_ key: ObjectKey, in bucket: Bucket) async throws -> ObjectVersion {
     guard let version = try await store.objects.head(bucket: bucket, key: key) else {
       throw S3Error(.noSuchKey, details: [S3Error.Detail("Key", key.string)])
     }

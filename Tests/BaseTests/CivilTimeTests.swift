@@ -12,6 +12,12 @@ import Testing
     #expect(time.basicDay == "20261121")
   }
 
+  @Test(arguments: [" GMT", " +0000", " -0000"])
+  func readsDatesOfUniversalTime(zone: String) {
+    let time = CivilTime(httpDate: "Sat, 21 Nov 2026 09:22:00" + zone)
+    #expect(time?.wallTime.seconds == example.seconds)
+  }
+
   @Test func readsWhatItWrites() {
     #expect(CivilTime(basic: "20261121T092200Z")?.wallTime.seconds == example.seconds)
     #expect(

@@ -89,7 +89,6 @@ import Testing
     ("endless method", String(repeating: "A", count: 40) + " / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
     ("two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("bare LF first", "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    ("unknown expectation", post("Expect: 200-ok"), 417),
     ("endless target", "GET /" + String(repeating: "a", count: 5000), 414),
     ("endless field", "GET / HTTP/1.1\r\nX: " + String(repeating: "a", count: 5000), 431),
     (

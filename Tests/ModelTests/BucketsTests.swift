@@ -10,6 +10,7 @@ import Testing
     }
     for name in [
       "", "ab", String(repeating: "a", count: 64), "Abc", "a_b", "-abc", "abc-", ".abc", "a..b",
+      "a.-b", "a-.b",
       "192.168.1.1", "xn--abc", "abc-s3alias", "äbc", "a/b", "abc\0",
     ] {
       #expect(throws: ModelError.self, "\(name)") { try BucketName.check(name) }

@@ -1,13 +1,26 @@
-// Gives a completed object references and a manifest of its own, from those of its parts.
+// Makes an object of blocks that are stored already: of the parts of a multipart upload, or of another object.
+//
+// The object gets references and manifest rows of its own, under an upload ID of its own: what the blocks came
+// from may go the next moment.
 
 import Base
 import Blocks
 import Tables
 
-/// An attempt to complete a multipart upload.
+/// An attempt to write an object whose blocks are stored.
 ///
 /// It belongs to one task.
-final class PartAssembly {
+final class ObjectAssembly {
+  /// A stored run of bytes: a part, or an object that was not uploaded in parts.
+  struct Piece {
+    /// As in the manifest rows, both those that are read and those that are written.
+    var number: UInt16
+    /// Under which the manifest rows are.
+    var uploadID: UploadID
+    var sizeBytes: UInt64
+    var content: ObjectContent
+  }
+
   /// References taken in one transaction: a few milliseconds of the writer's time.
   private static let referencesAtOnce = 256
   /// Manifest rows written in one transaction; most list the few blocks of one part.
@@ -31,18 +44,20 @@ final class PartAssembly {
     if !hasSentEntry || isRefused { await session.undo() }
   }
 
-  /// Takes references of all blocks of `rows`, and says where the object's bytes are.
-  func assemble(_ rows: [MultipartUploads.NumberedPart]) async throws -> ObjectContent {
+  /// Takes references of all blocks of `pieces`, and says where the object's bytes are.
+  ///
+  /// Whoever calls makes sure afterwards that the rows which held the blocks were still there.
+  func assemble(_ pieces: [Piece]) async throws -> ObjectContent {
     try await session.open().value
-    if let blocks = Self.fewBlocks(of: rows) {
+    if let blocks = Self.fewBlocks(of: pieces) {
       try await reference(blocks)
       return .blocks(blocks)
     }
     var manifest: [([UInt8], [BlockEntry])] = []
-    for row in rows {
-      try await forEachChunk(of: row) { chunk, blocks in
+    for piece in pieces {
+      try await forEachChunk(of: piece) { chunk, blocks in
         try await reference(blocks)
-        manifest.append((ManifestRow.sortKey(part: row.number, chunk: chunk), blocks))
+        manifest.append((ManifestRow.sortKey(part: piece.number, chunk: chunk), blocks))
         if manifest.count == Self.manifestRowsAtOnce {
           try await write(manifest)
           manifest.removeAll(keepingCapacity: true)
@@ -55,10 +70,10 @@ final class PartAssembly {
   }
 
   /// All blocks, if they are few enough for the version row.
-  private static func fewBlocks(of rows: [MultipartUploads.NumberedPart]) -> [BlockEntry]? {
+  private static func fewBlocks(of pieces: [Piece]) -> [BlockEntry]? {
     var all: [BlockEntry] = []
-    for row in rows {
-      guard case .blocks(let blocks) = row.part.content,
+    for piece in pieces {
+      guard case .blocks(let blocks) = piece.content,
         all.count + blocks.count <= BlockPipeline.blocksInRowMax
       else { return nil }
       all += blocks
@@ -67,18 +82,18 @@ final class PartAssembly {
   }
 
   private func forEachChunk(
-    of row: MultipartUploads.NumberedPart, _ body: (UInt32, [BlockEntry]) async throws -> Void
+    of piece: Piece, _ body: (UInt32, [BlockEntry]) async throws -> Void
   ) async throws {
-    switch row.part.content {
-    case .inline: throw ModelError.corrupt(reason: "part \(row.number) has bytes in its row")
+    switch piece.content {
+    case .inline: throw ModelError.corrupt(reason: "piece \(piece.number) has bytes in its row")
     case .blocks(let blocks): try await body(0, blocks)
     case .manifest:
       var size: UInt64 = 0
       var chunk: UInt32 = 0
-      while size < row.part.sizeBytes {
-        let key = ManifestRow.key(row.uploadID, part: row.number, chunk: chunk)
+      while size < piece.sizeBytes {
+        let key = ManifestRow.key(piece.uploadID, part: piece.number, chunk: chunk)
         guard let manifest = try await parts.manifests.get(key), !manifest.blocks.isEmpty else {
-          throw ModelError.noSuchUpload
+          throw ModelError.sourceChanged
         }
         size += manifest.blocks.reduce(0) { $0 + UInt64($1.sizeBytes) }
         try await body(chunk, manifest.blocks)
@@ -89,7 +104,7 @@ final class PartAssembly {
 
   /// Takes a reference of each block for this attempt.
   ///
-  /// The files are there: the part's row, read a moment ago, holds references of the same blocks; if it lost
+  /// The files are there: the row of the piece, read a moment ago, holds references of the same blocks; if it lost
   /// them since, the files still stay for the release delay and ten minutes more. So the reference alone is
   /// written, many in a transaction, and no file is read again.
   private func reference(_ blocks: [BlockEntry]) async throws {

@@ -1,0 +1,58 @@
+// Storing bytes of another object, cut into blocks anew.
+//
+// A range seldom begins where a block begins, and a part has an MD5 of its own: so the bytes are read. They
+// gather outside of the node's block buffers, as who holds one of those must not wait for another; the
+// memory for that is a pool of its own, which lets a few copies run at a time.
+
+import Base
+import Blocks
+
+extension BlockPipeline {
+  /// Reads `range` of `source` to its end.
+  func append(
+    copying source: ObjectVersion, _ range: Range<UInt64>, observe: @escaping Observer
+  ) async throws {
+    guard range.upperBound <= source.sizeBytes else { throw ModelError.invalidRange }
+    session.open()
+    let gathered = try await parts.copyBuffers.take()
+    if case .inline(let bytes) = source.content {
+      bytes[Int(range.lowerBound)..<Int(range.upperBound)].withUnsafeBytes { gathered.fill($0) }
+    } else {
+      var walk = BlockWalk(parts, source, range)
+      while let piece = try await walk.next() {
+        var start = piece.range.lowerBound
+        // A block may be larger than ours: from a time when `block_size` was larger.
+        while start < piece.range.upperBound {
+          let end = min(start + blockBytes, piece.range.upperBound)
+          try await gather(piece.hash, start..<end, in: gathered)
+          start = end
+          while gathered.contents.count >= blockBytes { try await flush(gathered, observe) }
+        }
+      }
+    }
+    while !gathered.contents.isEmpty { try await flush(gathered, observe) }
+    try await waitForObserver()
+  }
+
+  private func gather(
+    _ hash: BlockHash, _ range: Range<Int>, in gathered: BlockBuffer
+  ) async throws {
+    let read = try await parts.blocks.read(hash, range)
+    guard read.contents.count == range.count else {
+      throw ModelError.corrupt(reason: "block \(hash) is shorter than its object says")
+    }
+    gathered.free.copyMemory(from: read.bytes)
+    gathered.didAppend(range.count)
+  }
+
+  /// Hands over the first block of what was gathered.
+  private func flush(_ gathered: BlockBuffer, _ observe: @escaping Observer) async throws {
+    let buffer = try await parts.blocks.buffers.take()
+    let count = min(gathered.contents.count, blockBytes)
+    buffer.fill(UnsafeRawBufferPointer(rebasing: gathered.bytes[..<count]))
+    let rest = UnsafeRawBufferPointer(rebasing: gathered.bytes[count...])
+    gathered.memory.copyMemory(from: rest)
+    gathered.contents = 0..<rest.count
+    try await submit(buffer, observe)
+  }
+}

@@ -1,0 +1,96 @@
+// CopyObject: a copy inside of the cluster, with the headers of the source or with new ones.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+
+import APICommon
+import Base
+import Codecs
+import HTTP
+import Model
+
+/// Copies of objects.
+enum CopyObject {
+  /// How often a copy begins anew because its source was replaced meanwhile.
+  private static let attemptsMax = 3
+
+  /// Answers `PUT /bucket/key` with a copy source.
+  static func handle(_ request: S3Request) async throws {
+    let bucket = try await request.bucket(anyOf: .write)
+    let key = try request.key()
+    let replaces = try replacesHeaders(request.headers)
+    let algorithm = try checksumAlgorithm(request.headers)
+    var attempts = 0
+    while true {
+      let source = try await CopySource.find(request)
+      if !replaces, source.bucket == bucket.id, source.key == key, algorithm == nil {
+        throw S3Error(
+          .invalidRequest, "An object can be copied onto itself only to change its headers.")
+      }
+      let metadata = try await metadata(
+        of: source, request, replacesHeaders: replaces, checksum: algorithm)
+      do {
+        let copy = try await request.store.objects.copy(
+          source, to: bucket, key: key, metadata: metadata)
+        return try await respond(request, copy)
+      } catch ModelError.sourceChanged where attempts + 1 < attemptsMax {
+        attempts += 1
+      }
+    }
+  }
+
+  private static func replacesHeaders(_ headers: HTTPHeaders) throws(S3Error) -> Bool {
+    switch headers["x-amz-metadata-directive"] {
+    case nil, "COPY": return false
+    case "REPLACE": return true
+    default:
+      throw S3Error(.invalidArgument, "The x-amz-metadata-directive must be COPY or REPLACE.")
+    }
+  }
+
+  private static func checksumAlgorithm(
+    _ headers: HTTPHeaders
+  ) throws(S3Error) -> ChecksumAlgorithm? {
+    guard let name = headers["x-amz-checksum-algorithm"] else { return nil }
+    guard let algorithm = ChecksumAlgorithm(name: name) else {
+      throw S3Error(.invalidRequest, "x-amz-checksum-algorithm names no known algorithm.")
+    }
+    return algorithm
+  }
+
+  private static func metadata(
+    of source: ObjectVersion, _ request: S3Request, replacesHeaders: Bool,
+    checksum algorithm: ChecksumAlgorithm?
+  ) async throws -> ObjectMetadata {
+    var metadata = source.metadata
+    let sent = try ObjectHeaders.read(request.headers)
+    if replacesHeaders {
+      metadata.headers = sent
+    } else {
+      // A redirect is about a place in a website: it never comes along.
+      let redirect = ObjectHeaders.redirect
+      metadata.headers.removeAll { $0.name == redirect }
+      metadata.headers += sent.filter { $0.name == redirect }
+    }
+    if let algorithm, metadata.checksums.map(\.algorithm) != [algorithm] {
+      metadata.checksums = [try await checksum(algorithm, of: source, request.store)]
+      metadata.checksumType = .fullObject
+    }
+    return metadata
+  }
+
+  /// The checksum of an object's bytes, which are read for it.
+  private static func checksum(
+    _ algorithm: ChecksumAlgorithm, of source: ObjectVersion, _ store: Store
+  ) async throws -> ObjectChecksum {
+    var hasher = ChecksumHasher(algorithm)
+    try await store.objects.read(source, range: 0..<source.sizeBytes) { hasher.update($0) }
+    return hasher.finish()
+  }
+
+  private static func respond(_ request: S3Request, _ copy: ObjectVersion) async throws {
+    try await request.respond(xml: "CopyObjectResult") { xml in
+      xml.element("LastModified", CivilTime(copy.lastModified).iso8601)
+      xml.element("ETag", "\"\(copy.metadata.etag)\"")
+      MultipartChecksums.write(copy, to: &xml)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// UploadPartCopy: a part whose bytes are those of an object, or some of them.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+
+import APICommon
+import Base
+import Codecs
+import Crypto
+import HTTP
+import Model
+
+/// Copies of objects into parts.
+enum UploadPartCopy {
+  /// Answers `PUT /bucket/key?partNumber=N&uploadId=ID` with a copy source.
+  static func handle(_ request: S3Request) async throws {
+    let bucket = try await request.bucket(anyOf: .write)
+    let place = try await MultipartEndpoints.place(request, in: bucket)
+    let source = try await CopySource.find(request)
+    let range = try range(request.headers, of: source)
+    let writer = try await request.store.uploads.partWriter(
+      bucket: bucket, key: place.key, id: place.upload.id, number: place.number)
+    let digests = BodyDigests(.none, computing: place.upload.metadata.checksums.first?.algorithm)
+    let summary: BodySummary
+    do {
+      try await writer.append(copying: source, range) { digests.observe($0) }
+      summary = try digests.finish()
+    } catch {
+      await writer.abandon()
+      throw error
+    }
+    let part = try await writer.commit(
+      etag: Hex.encode(summary.md5), checksums: summary.checksum.map { [$0] } ?? [])
+    try await request.respond(xml: "CopyPartResult") { xml in
+      xml.element("LastModified", CivilTime(part.lastModified).iso8601)
+      xml.element("ETag", "\"\(part.etag)\"")
+      for checksum in part.checksums {
+        xml.element(checksum.algorithm.elementName, checksum.base64)
+      }
+    }
+  }
+
+  /// The bytes to copy: unlike a reader's range, this one must lie within the object.
+  private static func range(
+    _ headers: HTTPHeaders, of source: ObjectVersion
+  ) throws(S3Error) -> Range<UInt64> {
+    guard let text = headers["x-amz-copy-source-range"] else { return 0..<source.sizeBytes }
+    let bounds = text.dropFirst("bytes=".utf8.count).split(
+      separator: "-", omittingEmptySubsequences: false)
+    let isDigits = bounds.allSatisfy { $0.utf8.allSatisfy { (48...57).contains($0) } }
+    guard text.hasPrefix("bytes="), isDigits, bounds.count == 2, let first = UInt64(bounds[0]),
+      let last = UInt64(bounds[1]), first <= last
+    else {
+      throw S3Error(
+        .invalidArgument, "The x-amz-copy-source-range must have the form bytes=first-last.")
+    }
+    guard last < source.sizeBytes else {
+      throw S3Error(
+        .invalidRange,
+        "The x-amz-copy-source-range ends behind the source, which has \(source.sizeBytes) bytes.")
+    }
+    return first..<last + 1
+  }
+}
