@@ -36,7 +36,7 @@ package struct StoreParts: Sendable {
     self.blocks = blocks
     let blockBytes = blocks.buffers.bufferBytes
     copyBuffers = BlockBuffers(
-      bufferBytes: 2 * blockBytes, totalBytes: 2 * blockBytes * Self.copiesAtOnce)
+      bufferBytes: 2 * blockBytes, totalBytes: 2 * blockBytes * Self.copiesAtOnce, runtime: runtime)
     self.runtime = runtime
     self.logger = logger
     clock = replica.clock

@@ -40,7 +40,7 @@ import Testing
       .version(VersionRow(timestamp: time, uploadID: upload, object: object)),
       [1, 1] + timeBytes + uploadBytes + [1, 6, 2]
         + [2, 0x65, 0x31, 1, 1, 0x61, 2, 0x62, 0x63, 1, 2, 4, 1, 2, 3, 4, 1]
-        + [0, 0, 0, 0, 0] + [0, 2, 8, 9])
+        + [0, 0, 0, 0, 0, 0] + [0, 2, 8, 9])
   }
 
   @Test func aMultipartVersionWithAManifest() throws {
@@ -50,10 +50,12 @@ import Testing
     object.parts.append(number: 1, sizeBytes: 10, blockBytes: 4)
     object.parts.append(number: 2, sizeBytes: 10, blockBytes: 4)
     object.parts.append(number: 9, sizeBytes: 1, blockBytes: 4)
+    object.partChecksums = [1, 2, 3]
     try check(
       .version(VersionRow(timestamp: time, uploadID: upload, object: object)),
       [1, 1] + timeBytes + uploadBytes + [1, 0, 21] + [0, 0, 0, 0] + [1] + uploadBytes
-        + [2, 0, 1, 0, 2, 10, 0, 0, 0, 4, 0, 9, 0, 1, 1, 0, 0, 0, 4] + [0, 0, 0] + [2])
+        + [2, 0, 1, 0, 2, 10, 0, 0, 0, 4, 0, 9, 0, 1, 1, 0, 0, 0, 4] + [3, 1, 2, 3]
+        + [0, 0, 0] + [2])
   }
 
   @Test func uploads() throws {

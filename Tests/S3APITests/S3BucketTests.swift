@@ -75,8 +75,8 @@ import Testing
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
       for (method, target) in [
-        ("GET", "/bucket?acl"), ("PUT", "/bucket?policy"), ("DELETE", "/bucket?lifecycle"),
-        ("GET", "/bucket?versions"), ("PUT", "/bucket/k?tagging"), ("POST", "/bucket/k"),
+        ("PUT", "/bucket?acl"), ("PUT", "/bucket?policy"), ("DELETE", "/bucket?lifecycle"),
+        ("PUT", "/bucket?versioning"), ("PUT", "/bucket/k?tagging"), ("POST", "/bucket/k"),
       ] {
         #expect(try await node.expect(501, method, target).code == "NotImplemented")
       }

@@ -115,7 +115,9 @@ import Testing
       ]
       let done = try await node.expect(200, "POST", upload, body: Self.completion(parts)).xml()
       let target = "/bucket/k?attributes"
-      let all: HTTPHeaders = ["x-amz-object-attributes": "ETag,Checksum, ObjectParts,StorageClass,ObjectSize"]
+      let all: HTTPHeaders = [
+        "x-amz-object-attributes": "ETag,Checksum, ObjectParts,StorageClass,ObjectSize"
+      ]
       let answer = try await node.expect(200, "GET", target, headers: all).xml()
       #expect(answer.text(of: "ETag").map { "\"\($0)\"" } == done.text(of: "ETag"))
       #expect(answer.text(of: "ObjectSize") == "\(Self.first.count + Self.second.count)")
