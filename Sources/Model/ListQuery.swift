@@ -13,7 +13,7 @@ package enum ListPosition: Equatable, Sendable {
   /// After all keys that begin with these bytes.
   case afterPrefix([UInt8])
 
-  /// The key or prefix; `nil` at the start. `ListQuery.position(marker:)` takes it back.
+  /// The key or prefix, which `ListQuery.position(marker:)` takes back; `nil` at the start.
   package var marker: [UInt8]? {
     switch self {
     case .start: nil
