@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from Clients.programs import Awscli
+from Clients.programs import Awscli, make_bucket
 from harness import names, state
 from harness.names import MEBIBYTE
 from harness.server import BUCKET, REGION
@@ -31,6 +31,29 @@ def test_files_are_copied_listed_and_removed(server, set_up, tmp_path):
     aws("rm", "--recursive", "s3://awscli-commands")
     assert aws("ls", "--recursive", "s3://awscli-commands") == ""
     assert "remove_bucket" in aws("rb", "s3://awscli-commands")
+
+
+def test_files_are_copied_and_moved_in_the_server(server, set_up, tmp_path):
+    program = set_up(Awscli, server)
+    make_bucket(server, "awscli-copies")
+    place = "s3://awscli-copies"
+    # Above 8 MiB awscli copies in parts.
+    for name, size in (("small", 1000), ("large + \u00e9", 18 * MEBIBYTE + 1)):
+        data = names.content(size, f"copy {name}")
+        (tmp_path / "file").write_bytes(data)
+        program("s3", "cp", tmp_path / "file", f"{place}/{name}", "--content-type", "text/x-test")
+        program("s3", "cp", f"{place}/{name}", f"{place}/copy of/{name}")
+        program("s3", "mv", f"{place}/copy of/{name}", f"{place}/moved/{name}")
+        program("s3", "cp", f"{place}/moved/{name}", tmp_path / "back")
+        assert (tmp_path / "back").read_bytes() == data
+    program("s3", "sync", place, f"{place}/again", "--exclude", "again/*")
+    program("s3", "sync", f"{place}/again", tmp_path / "all")
+    assert names.hashes(tmp_path / "all") == {
+        f"{folder}{name}": names.digest(tmp_path / "all" / name)
+        for folder in ("", "moved/") for name in ("small", "large + \u00e9")}
+    listed = program("s3", "ls", "--recursive", place).decode()
+    assert len(listed.splitlines()) == 8 and "copy of" not in listed
+    program("s3", "rb", "--force", place)
 
 
 @pytest.fixture
@@ -128,6 +151,45 @@ def test_an_upload_in_parts(s3api, bucket, tmp_path):
     upload = api("create-multipart-upload", *key)["UploadId"]
     api("abort-multipart-upload", *key, "--upload-id", upload)
     assert "Uploads" not in api("list-multipart-uploads", *place)
+
+
+def test_copies(s3api, s3, bucket, tmp_path):
+    api = s3api("http")
+    data = names.content(6 * MEBIBYTE, "source")
+    s3.put_object(Bucket=bucket, Key="a source", Body=data, Metadata={"a": "1"})
+    source = ["--copy-source", f"{bucket}/a source"]
+    key = ["--bucket", bucket, "--key", "copy"]
+    copied = api("copy-object", *key, *source)["CopyObjectResult"]
+    assert copied["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
+    assert api("get-object", *key, tmp_path / "back")["Metadata"] == {"a": "1"}
+    assert (tmp_path / "back").read_bytes() == data
+    api("copy-object", *key, *source, "--metadata-directive", "REPLACE", "--metadata", "b=2")
+    assert api("head-object", *key)["Metadata"] == {"b": "2"}
+
+    upload = ["--upload-id", api("create-multipart-upload", *key)["UploadId"]]
+    parts = []
+    for number, words in enumerate(([], ["--copy-source-range", "bytes=100-299"]), 1):
+        part = api("upload-part-copy", *key, *upload, *source, "--part-number", str(number), *words)
+        parts.append({"PartNumber": number, "ETag": part["CopyPartResult"]["ETag"]})
+    api("complete-multipart-upload", *key, *upload, "--multipart-upload", json.dumps({"Parts": parts}))
+    api("get-object", *key, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == data + data[100:300]
+
+
+def test_what_is_told_of_a_bucket_and_an_object(s3api, s3, bucket):
+    api, place, key = s3api("http"), ["--bucket", bucket], ["--bucket", bucket, "--key", "object"]
+    s3.put_object(Bucket=bucket, Key="object", Body=b"hello")
+    etag = hashlib.md5(b"hello").hexdigest()
+    assert "Status" not in api("get-bucket-versioning", *place)
+    for acl in (api("get-bucket-acl", *place), api("get-object-acl", *key)):
+        assert [grant["Permission"] for grant in acl["Grants"]] == ["FULL_CONTROL"]
+        assert acl["Grants"][0]["Grantee"]["ID"] == acl["Owner"]["ID"]
+    told = api("get-object-attributes", *key, "--object-attributes", "ETag", "ObjectSize", "Checksum")
+    assert (told["ETag"], told["ObjectSize"]) == (etag, 5)
+    assert told["Checksum"]["ChecksumCRC32"] == "NhCmhg=="
+    (version,) = api("list-object-versions", *place)["Versions"]
+    assert [version[name] for name in ("Key", "VersionId", "IsLatest", "ETag", "Size")] == [
+        "object", "null", True, f'"{etag}"', 5]
 
 
 def test_every_operation_has_its_command_here():

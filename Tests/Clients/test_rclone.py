@@ -38,6 +38,34 @@ def test_rclone_copies_and_compares(scheme, endpoints, set_up, tmp_path):
     assert b"rclone-copy" not in rclone("lsf", "grange:")
 
 
+def test_rclone_copies_and_moves_in_the_server(server, s3, set_up, tmp_path):
+    rclone = set_up(Rclone, server)
+    tree, place = tmp_path / "tree", "grange:rclone-server-side"
+    make_bucket(server, "rclone-server-side")
+    names.make_tree(tree / "one", names=names.FILE_NAMES, sizes=SIZES)
+    # Without the path that fills a key's 1024 bytes: behind another name it would not fit.
+    shutil.rmtree(tree / "one" / "deep")
+    rclone("copy", tree, place)
+    # Copied in parts above the cutoff.
+    cutoff = ["--s3-copy-cutoff", "6M"]
+    rclone("copy", *cutoff, f"{place}/one", f"{place}/two")
+    rclone("check", "--download", tree / "one", f"{place}/two")
+    large = s3.head_object(Bucket="rclone-server-side", Key=f"two/sizes/{SIZES[-1]}.bin")
+    assert large["ETag"].endswith('-2"')
+    rclone("move", *cutoff, f"{place}/two", f"{place}/three")
+    rclone("check", "--download", tree / "one", f"{place}/three")
+    rclone("moveto", f"{place}/three/names/plain.txt", f"{place}/other/+ % \u00e9")
+    assert rclone("cat", f"{place}/other/+ % \u00e9") == (tree / "one/names/plain.txt").read_bytes()
+    rclone("check", "--download", tree / "one", f"{place}/one")
+    folders = rclone("lsf", "--dirs-only", place).decode().split()
+    assert sorted(folders) == ["one/", "other/", "three/"]
+    # A new time of a file is a copy onto itself.
+    rclone("touch", "--timestamp", "2001-02-03T04:05:06", f"{place}/one/names/plain.txt")
+    assert "2001-02-03" in rclone("lsl", f"{place}/one/names/plain.txt").decode()
+    assert rclone("cat", f"{place}/one/names/plain.txt") == (tree / "one/names/plain.txt").read_bytes()
+    rclone("purge", place)
+
+
 def test_rclone_streams_and_removes(server, set_up):
     make_bucket(server, "rclone-commands")
     rclone = set_up(Rclone, server)

@@ -63,6 +63,30 @@ def test_a_tree_is_synchronised(scheme, endpoints, set_up, tmp_path):
     s3cmd("rb", "--recursive", "--force", bucket)
 
 
+def test_files_are_copied_and_moved_in_the_server(server, s3, set_up, tmp_path):
+    s3cmd = set_up(S3cmd, server)
+    bucket = "s3://s3cmd-copies"
+    s3cmd("mb", bucket)
+    # What is above the size of a part is copied in parts.
+    for name, size in (("small", 1000), ("a large + \u00e9 %", 17 * names.MEBIBYTE + 5)):
+        data = names.content(size, f"s3cmd copy {name}")
+        (tmp_path / name).write_bytes(data)
+        s3cmd("put", tmp_path / name, f"{bucket}/{name}")
+        s3cmd("cp", f"{bucket}/{name}", f"{bucket}/folder/{name}")
+        s3cmd("mv", f"{bucket}/folder/{name}", f"{bucket}/moved/{name}")
+        for place in (f"{bucket}/{name}", f"{bucket}/moved/{name}"):
+            s3cmd("get", "--force", place, tmp_path / "back")
+            assert (tmp_path / "back").read_bytes() == data
+        s3cmd("modify", "--add-header=x-amz-meta-color:blue", "--mime-type=text/x-test",
+              f"{bucket}/moved/{name}")
+        etag = s3.head_object(Bucket="s3cmd-copies", Key=f"moved/{name}")["ETag"]
+        assert etag.endswith('-4"') == (name != "small")
+        info = s3cmd("info", f"{bucket}/moved/{name}").decode()
+        assert "blue" in info and "text/x-test" in info
+    assert b"folder" not in s3cmd("la", "--recursive")
+    s3cmd("rb", "--recursive", "--force", bucket)
+
+
 def test_a_link_that_s3cmd_signs_is_refused_with_the_reason(server, set_up):
     """s3cmd signs links with version 2 only, which AWS regions opened since 2014 refuse as well."""
     s3cmd = set_up(S3cmd, server)

@@ -12,16 +12,17 @@ from harness import names
 SIZES = [0, 1, 65537, names.MEBIBYTE + 1, 25 * names.MEBIBYTE + 7]
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_bucket_is_a_file_system(scheme, endpoints, set_up, mount_place, tmp_path):
+# With nocopyapi s3fs reads and sends again instead of asking for a copy in the server.
+@pytest.mark.parametrize("scheme, options", [("http", ()), ("https", ()), ("https", ("nocopyapi",))])
+def test_a_bucket_is_a_file_system(scheme, options, endpoints, set_up, mount_place, tmp_path):
     server = endpoints(scheme)
-    bucket = f"s3fs-{scheme}"
+    bucket = f"s3fs-{scheme}-{len(options)}"
     make_bucket(server, bucket)
     s3fs = set_up(S3fs, server)
     tree = tmp_path / "tree"
     # The same is done to a folder of this machine, which says what must come of it.
     names.make_tree(tree, names=names.FILE_NAMES[:20], sizes=SIZES)
-    with s3fs.mounted(bucket, mount_place / "first", "nocopyapi") as place:
+    with s3fs.mounted(bucket, mount_place / "first", *options) as place:
         for name in ("names", "sizes"):
             shutil.copytree(tree / name, place / name, copy_function=shutil.copyfile)
         shutil.rmtree(tree / "deep")
@@ -30,7 +31,7 @@ def test_a_bucket_is_a_file_system(scheme, endpoints, set_up, mount_place, tmp_p
             change(folder)
         assert names.hashes(place) == names.hashes(tree)
     # Another mount, with nothing in its cache.
-    with s3fs.mounted(bucket, mount_place / "second", "nocopyapi") as place:
+    with s3fs.mounted(bucket, mount_place / "second", *options) as place:
         assert names.hashes(place) == names.hashes(tree)
         shutil.rmtree(place / "names")
         shutil.rmtree(place / "sizes")
