@@ -1,6 +1,7 @@
 """AWS Signature Version 4, written from the specification, so that a test can also sign wrongly."""
 
 import datetime
+import functools
 import hashlib
 import hmac
 from urllib.parse import quote
@@ -28,6 +29,14 @@ def canonical_query(query):
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
+@functools.lru_cache(maxsize=64)
+def signing_key(secret_key, day, region):
+    key = f"AWS4{secret_key}".encode()
+    for part in (day, region, "s3", "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key
+
+
 class Credentials:
     def __init__(self, access_key, secret_key, region="grange"):
         self.access_key = access_key
@@ -35,10 +44,7 @@ class Credentials:
         self.region = region
 
     def signing_key(self, day):
-        key = f"AWS4{self.secret_key}".encode()
-        for part in (day, self.region, "s3", "aws4_request"):
-            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-        return key
+        return signing_key(self.secret_key, day, self.region)
 
     def signature(self, method, path, query, headers, payload_hash, date):
         names = ";".join(sorted(headers))
