@@ -5,6 +5,8 @@ fsync. The last tests take one sync away each and expect the loss to be seen: a 
 red proves nothing.
 """
 
+import subprocess
+
 import pytest
 
 from Faults.rounds import Rounds, wait_for_quiet
@@ -43,3 +45,17 @@ def test_a_missing_sync_is_noticed(node, disk, without_sync, seed, missing):
         Rounds(server, power_cut(server, disk), seed, 10, 4, BYTES_A_ROUND).run()
         pytest.fail(f"10 power cuts lost nothing without the sync of {missing}", pytrace=False)
     print(str(loss.value)[:1000])
+
+
+def test_a_stopped_file_system_that_a_namespace_holds_is_not_mounted_again(disk):
+    words = ["unshare", "--mount", "sh", "-c", "echo; exec sleep 600"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as holder:
+        try:
+            holder.stdout.readline()
+            disk.cut_power()
+            disk.unmount()
+            with pytest.raises(AssertionError, match=rf"{holder.pid} \(sleep\)"):
+                disk.mount()
+        finally:
+            holder.kill()
+    disk.mount()

@@ -5,11 +5,13 @@ disk, what only the page cache and the journal in memory had is gone, as after a
 next mount replays the journal. Needs root.
 """
 
+import errno
 import fcntl
 import os
 import struct
 import subprocess
 import time
+from pathlib import Path
 
 from . import state
 
@@ -28,7 +30,49 @@ class Disk:
         self.mount()
 
     def mount(self):
-        run("mount", "-o", "loop", self.image, self.place)
+        """Mounts the disk as it is after a power cut, with its journal replayed.
+
+        A file system that another mount namespace still holds (a service of the machine, a container)
+        is not read again: the stopped one comes back, and all of it fails with EIO.
+        """
+        for _ in range(50):
+            run("mount", "-o", "loop", self.image, self.place)
+            if self.is_running():
+                return
+            holders = self.holders()
+            self.unmount()
+            time.sleep(0.1)
+        raise AssertionError(
+            f"{self.place}: the stopped file system does not go away, as the mount namespace of "
+            f"{holders or 'a process that has ended'} holds it")
+
+    def is_running(self):
+        probe = self.place / ".running"
+        try:
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EROFS):
+                raise
+            return False
+        return True
+
+    def holders(self):
+        """Processes of other mount namespaces in which the disk is mounted, as `pid (name)`."""
+        status = os.stat(self.place)
+        device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
+        own = os.readlink("/proc/self/ns/mnt")
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(process / "ns/mnt") == own:
+                    continue
+                mounts = (process / "mountinfo").read_text().splitlines()
+                if any(line.split()[2] == device for line in mounts):
+                    found.append(f"{process.name} ({(process / 'comm').read_text().strip()})")
+            except OSError:
+                continue  # It has ended.
+        return ", ".join(found)
 
     def cut_power(self):
         """From the return on, nothing reaches the disk any more."""
