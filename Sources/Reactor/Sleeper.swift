@@ -18,7 +18,6 @@ final class Sleeper: @unchecked Sendable {
   ///
   /// At most once.
   nonisolated(nonsending) func sleep(until deadline: MonotonicInstant) async throws {
-    try Task.checkCancellation()
     let cameToEnd = await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in
         if loop.isCurrent {

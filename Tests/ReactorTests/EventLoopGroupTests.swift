@@ -109,6 +109,21 @@ struct EventLoopGroupTests {
     }
   }
 
+  @Test("does not begin to wait for a sleeper that is cancelled already", arguments: [true, false])
+  func sleepAfterCancellation(onTheLoop: Bool) async throws {
+    try await onLoops { group in
+      let sleep: @Sendable () async -> Bool = {
+        withUnsafeCurrentTask { $0?.cancel() }
+        return (try? await group.sleep(for: .seconds(5))) == nil
+      }
+      let sleeper =
+        onTheLoop
+        ? Task(executorPreference: group.loops[0]) { await sleep() }
+        : Task.detached { await sleep() }
+      #expect(await sleeper.value, "slept to the end")
+    }
+  }
+
   @Test("lets threads outside of it sleep on it")
   func sleepFromOutside() async throws {
     try await onLoops { group in
