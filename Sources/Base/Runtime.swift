@@ -5,6 +5,14 @@
 // timed takes no time and a failing seed can be replayed. Code that takes a `Runtime` runs on both;
 // code that reads a clock, sleeps or spawns in any other way runs on neither.
 
+/// Which threads run a call that blocks.
+package enum BlockingLane: Sendable {
+  /// Everything that may wait for a disk to write.
+  case writing
+  /// Reads that someone waits for: they go on while every thread of the other lane waits for an fsync.
+  case reading
+}
+
 /// The services of the runtime that a task runs on.
 package protocol Runtime: AnyObject, Sendable {
   /// Monotonic time.
@@ -29,11 +37,18 @@ package protocol Runtime: AnyObject, Sendable {
   /// Runs a call that may block (a file write, an fsync) where it holds up no loop, and resumes the caller
   /// where it was. Not cancellable once it has begun.
   nonisolated(nonsending) func blocking<Value: Sendable>(
-    _ body: @escaping @Sendable () throws -> Value
+    _ lane: BlockingLane, _ body: @escaping @Sendable () throws -> Value
   ) async throws -> Value
 }
 
 extension Runtime {
+  /// As `blocking(_:_:)`, on the lane of what writes.
+  package nonisolated(nonsending) func blocking<Value: Sendable>(
+    _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
+    try await blocking(.writing, body)
+  }
+
   /// Suspends the calling task for `duration`.
   ///
   /// - Throws: `CancellationError` as soon as the task is cancelled.

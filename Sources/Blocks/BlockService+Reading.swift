@@ -29,7 +29,7 @@ extension BlockService {
         try await setAside(place)
         return try await fetch(hash, range, into: buffer, instead: .missing(hash))
       case .missing, .wouldWait, .needsBuffer:
-        let lost = try await runtime.blocking { [store, logger] in
+        let lost = try await runtime.blocking(.reading) { [store, logger] in
           store.directories.checkMarkers(logger)
         }
         return try await fetch(
@@ -52,7 +52,7 @@ extension BlockService {
     }
     let store = store
     metrics.readsFromDisk.add()
-    return try await runtime.blocking {
+    return try await runtime.blocking(.reading) {
       try store.read(hash, range, into: buffer, waiting: true)
     }
   }
@@ -89,7 +89,7 @@ extension BlockService {
         "A block cannot be read.", [("block", hash.hex), ("error", "\(error)")])
       throw error
     }
-    let found = try await runtime.blocking { BlockHash(naming: buffer.bytes) }
+    let found = try await runtime.blocking(.reading) { BlockHash(naming: buffer.bytes) }
     guard found == hash else { throw error }
     try await restore(hash, buffer)
     let whole = buffer.contents

@@ -10,8 +10,8 @@ private import Synchronization
 package final class EventLoopGroup: Runtime {
   /// The loops; the first runs on the thread that calls `run`.
   package let loops: [EventLoop]
-  /// Threads for calls that block.
-  package let blockingPool: BlockingPool
+  private let writingPool: BlockingPool
+  private let readingPool: BlockingPool
   /// Randomness.
   package let random: any RandomSource
 
@@ -24,13 +24,16 @@ package final class EventLoopGroup: Runtime {
   /// Makes the loops.
   ///
   /// SIGPIPE is ignored from here on: a write to a closed connection is an error like others.
+  ///
+  /// - Parameter blockingThreads: The most threads of each `BlockingLane`; they start as they are needed.
   package init(
     loopCount: Int, blockingThreads: Int, random: any RandomSource = SystemRandom.shared
   ) {
     signal(SIGPIPE, SIG_IGN)
     let resolverPool = BlockingPool(threadsMax: Self.resolverThreads)
     loops = (0..<max(1, loopCount)).map { EventLoop(index: $0, resolverPool: resolverPool) }
-    blockingPool = BlockingPool(threadsMax: max(1, blockingThreads))
+    writingPool = BlockingPool(threadsMax: max(1, blockingThreads))
+    readingPool = BlockingPool(threadsMax: max(1, blockingThreads))
     self.resolverPool = resolverPool
     self.random = random
   }
@@ -48,7 +51,8 @@ package final class EventLoopGroup: Runtime {
     }
     loops[0].run()
     for thread in threads { thread.join() }
-    blockingPool.stop()
+    writingPool.stop()
+    readingPool.stop()
     resolverPool.stop()
     return code.value.load(ordering: .acquiring)
   }
@@ -89,8 +93,13 @@ package final class EventLoopGroup: Runtime {
   }
 
   package nonisolated(nonsending) func blocking<Value: Sendable>(
-    _ body: @escaping @Sendable () throws -> Value
+    _ lane: BlockingLane, _ body: @escaping @Sendable () throws -> Value
   ) async throws -> Value {
-    try await blockingPool.run(body)
+    let pool =
+      switch lane {
+      case .writing: writingPool
+      case .reading: readingPool
+      }
+    return try await pool.run(body)
   }
 }

@@ -29,8 +29,8 @@ final class SkewedRuntime: Runtime {
     world.spawn(body)
   }
   nonisolated(nonsending) func blocking<Value: Sendable>(
-    _ body: @escaping @Sendable () throws -> Value
-  ) async throws -> Value { try await world.blocking(body) }
+    _ lane: BlockingLane, _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value { try await world.blocking(lane, body) }
 }
 
 struct NotReached: Error {}

@@ -36,6 +36,23 @@ struct BlockingPoolTests {
     }
   }
 
+  @Test("reads while every thread that writes waits for the disk")
+  func lanes() async throws {
+    try await onLoops(blockingThreads: 2) { group in
+      let gate = Gate()
+      let writers = (0..<4).map { _ in
+        group.spawn { try? await group.blocking(.writing) { gate.wait() } }
+      }
+      let read = Gate()
+      let reader = group.spawn { try? await group.blocking(.reading) { read.open() } }
+      let deadline = soon(5)
+      while !read.isOpen, group.now < deadline { try await group.sleep(for: .milliseconds(1)) }
+      #expect(read.isOpen)
+      gate.open()
+      for task in writers + [reader] { await task.value }
+    }
+  }
+
   @Test("drops a call that is cancelled before it began, and awaits one that has begun")
   func cancellation() async throws {
     try await onLoops(blockingThreads: 1) { group in

@@ -168,7 +168,7 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
   /// Runs `body` in place, after `blockingDelay` of virtual time and a turn of the others, and lets the others
   /// run again before the caller sees its value.
   package nonisolated(nonsending) func blocking<Value: Sendable>(
-    _ body: @escaping @Sendable () throws -> Value
+    _ lane: BlockingLane, _ body: @escaping @Sendable () throws -> Value
   ) async throws -> Value {
     try await sleep(until: now + worldRandom.duration(in: blockingDelay))
     let result = Result { try body() }
