@@ -58,6 +58,8 @@ package struct AdminHandler: HTTPHandler {
     case "/health" where isReading: try await answerHealth(exchange)
     case "/metrics" where isReading:
       try allow(exchange, orMetrics: true)
+      // The numbers about room are those of the last time that the disks were asked, which is to be now.
+      _ = await endpoints.node.status()
       try await exchange.respond(
         200, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
         body: Array(metrics.render().utf8))

@@ -29,7 +29,7 @@ struct BlockMetrics: Sendable {
       Double(buffers.usedBytes)
     }
     registry.computed("grange_block_room_bytes", "Room for more blocks, less the reserve.") {
-      Double(directories.roomBytes)
+      Double(directories.lastRoomBytes)
     }
   }
 }

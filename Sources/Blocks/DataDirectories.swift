@@ -134,7 +134,7 @@ package struct DataDirectories: Sendable {
   ///
   /// - Throws: `BlockError.storageFull` or `.directoryLost` when none takes `byteCount` more.
   func forWriting(_ byteCount: Int, _ logger: Logger) throws -> [DataDirectory] {
-    let rooms = all.map { ($0.roomBytes(reserve), $0) }.filter { $0.0 >= byteCount }
+    let rooms = all.map { ($0.measureRoomBytes(reserve), $0) }.filter { $0.0 >= byteCount }
     if rooms.isEmpty { throw noRoom(logger) }
     return rooms.sorted { $0.0 > $1.0 }.map(\.1)
   }
@@ -154,7 +154,14 @@ package struct DataDirectories: Sendable {
   }
 
   /// The room for more blocks, over all directories.
-  package var roomBytes: Int { all.reduce(0) { $0 + $1.roomBytes(reserve) } }
+  ///
+  /// Asks the disks, and holds the thread as long as one of them hangs.
+  package func measureRoomBytes() -> Int {
+    all.reduce(0) { $0 + $1.measureRoomBytes(reserve) }
+  }
+
+  /// The same as it was measured last, for those who must not wait.
+  var lastRoomBytes: Int { all.reduce(0) { $0 + $1.lastRoomBytes } }
 
   /// Looks at all markers, logs what changed, and returns a directory that is lost.
   func checkMarkers(_ logger: Logger) -> DataDirectory? {

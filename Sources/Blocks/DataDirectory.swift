@@ -35,6 +35,7 @@ package final class DataDirectory: Sendable {
   private let syncing: Bool
   private let lost = Atomic<Bool>(false)
   private let used: Atomic<Int>
+  private let lastRoom = Atomic<Int>(0)
   /// A bit for each `<aa>`, then for each `<aa>/<bb>`: whether it survives a power cut.
   private let durable = Mutex([UInt64](repeating: 0, count: (256 + 65_536) / 64))
 
@@ -125,7 +126,18 @@ package final class DataDirectory: Sendable {
   }
 
   /// The room for more blocks: what the disk has beyond `reserve`, and what the capacity leaves.
-  func roomBytes(_ reserve: DiskReserve) -> Int {
+  ///
+  /// Holds the thread as long as the disk hangs.
+  func measureRoomBytes(_ reserve: DiskReserve) -> Int {
+    let bytes = room(reserve)
+    lastRoom.store(bytes, ordering: .relaxed)
+    return bytes
+  }
+
+  /// What `measureRoomBytes` found last.
+  var lastRoomBytes: Int { lastRoom.load(ordering: .relaxed) }
+
+  private func room(_ reserve: DiskReserve) -> Int {
     guard !options.isReadOnly, !isLost, let room = try? files.room(path) else { return 0 }
     let kept = reserve.bytes(totalBytes: room.totalBytes)
     let free = room.freeBytes > kept ? Int(clamping: room.freeBytes - kept) : 0

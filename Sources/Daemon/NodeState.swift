@@ -1,4 +1,6 @@
 // What a node tells about itself.
+//
+// Much of it only the disks know, and a disk may hang: see DiskInquiry.
 
 import AdminAPI
 import Base
@@ -8,13 +10,59 @@ import Reactor
 
 /// Answers the questions of the admin interface.
 struct NodeState: AdminNode {
+  private let storage: NodeStorage
+  private let inquiry: DiskInquiry<ClusterStatus>
+
+  /// Monitors give up after 5 to 10 s; a disk that works answers in far less, if it does not sleep.
+  private static let patience: Duration = .seconds(2)
+
+  /// Asks the disks once, holding the thread; for start-up.
+  ///
+  /// - Parameter startWarnings: What start-up found.
+  init(
+    configuration: Configuration, storage: NodeStorage, runtime: EventLoopGroup,
+    startWarnings: [String]
+  ) {
+    self.storage = storage
+    let facts = NodeFacts(
+      configuration: configuration, storage: storage, runtime: runtime,
+      startWarnings: startWarnings)
+    inquiry = DiskInquiry(runtime) { facts.status() }
+  }
+
+  func status() async -> ClusterStatus {
+    var (status, isCurrent) = await inquiry.answer(within: Self.patience)
+    if !isCurrent {
+      if status.health == .healthy { status.health = .degraded }
+      status.attention.append(
+        "a disk does not answer: what is shown may be old; look at the disks (dmesg, smartctl)")
+    }
+    return status
+  }
+
+  func checkBlocks() async throws -> AdminAPI.BlockCheckReport {
+    let found = try await storage.blocks.check()
+    let problemCount =
+      found.filesWithoutReference + found.referencesWithoutFile + found.corruptFiles
+      + found.wrongCounts + found.strayFiles
+    return AdminAPI.BlockCheckReport(
+      blocks: UInt64(found.files), references: UInt64(found.references),
+      problemCount: UInt64(problemCount),
+      problems: found.findings.map { finding in
+        "\(finding.kind.rawValue): \(finding.subject)"
+          + (finding.detail.isEmpty ? "" : " (\(finding.detail))")
+      })
+  }
+}
+
+/// What there is to tell, gathered on a thread that may wait for disks.
+private struct NodeFacts: Sendable {
   let configuration: Configuration
   let storage: NodeStorage
   let runtime: EventLoopGroup
-  /// What start-up found.
   let startWarnings: [String]
 
-  func status() async -> ClusterStatus {
+  func status() -> ClusterStatus {
     let directories = storage.blocks.store.directories
     let lost = directories.all.filter(\.isLost)
     var attention = startWarnings
@@ -23,15 +71,17 @@ struct NodeState: AdminNode {
     }
     attention += ClockCheck.warnings(
       now: runtime.wallNow, metadataDirectory: configuration.metadataDirectory)
-    if directories.roomBytes == 0 {
+    let roomBytes = directories.measureRoomBytes()
+    if roomBytes == 0 {
       attention.append("the data folders are full: uploads are refused; free space or add a folder")
     }
     let health: ClusterStatus.Health =
       lost.count == directories.all.count ? .unavailable : lost.isEmpty ? .healthy : .degraded
-    return ClusterStatus(health: health, nodes: [node], layoutVersion: 1, attention: attention)
+    return ClusterStatus(
+      health: health, nodes: [node(roomBytes)], layoutVersion: 1, attention: attention)
   }
 
-  private var node: NodeStatus {
+  private func node(_ roomBytes: Int) -> NodeStatus {
     let directories = storage.blocks.store.directories
     let used = directories.all.reduce(0) { $0 + $1.usedBytes }
     var addresses = configuration.rpc.publicAddresses
@@ -40,7 +90,7 @@ struct NodeState: AdminNode {
     if case .bytes(let bytes) = configuration.capacity {
       capacity = bytes
     } else {
-      capacity = UInt64(clamping: directories.roomBytes + used)
+      capacity = UInt64(clamping: roomBytes + used)
     }
     return NodeStatus(
       id: storage.identity.id, hostname: configuration.nodeName ?? HostName.current,
@@ -61,19 +111,5 @@ struct NodeState: AdminNode {
       room.totalBytes += UInt64(status.f_blocks) * UInt64(status.f_frsize)
     }
     return seen.isEmpty ? nil : room
-  }
-
-  func checkBlocks() async throws -> AdminAPI.BlockCheckReport {
-    let found = try await storage.blocks.check()
-    let problemCount =
-      found.filesWithoutReference + found.referencesWithoutFile + found.corruptFiles
-      + found.wrongCounts + found.strayFiles
-    return AdminAPI.BlockCheckReport(
-      blocks: UInt64(found.files), references: UInt64(found.references),
-      problemCount: UInt64(problemCount),
-      problems: found.findings.map { finding in
-        "\(finding.kind.rawValue): \(finding.subject)"
-          + (finding.detail.isEmpty ? "" : " (\(finding.detail))")
-      })
   }
 }
