@@ -28,6 +28,7 @@ extension S3Error {
     case .bucketBusy: self.init(.operationAborted)
     case .invalidBucketName(let reason):
       self.init(.invalidBucketName, "This is not a valid bucket name: \(reason).")
+    case .quotaExceeded(let excess): self.init(.quotaExceeded, excess.explanation)
     case .noSuchAccessKey: self.init(.invalidAccessKeyID)
     case .lastAlias, .accessKeyAlreadyExists, .invalidAccessKey: self.init(.invalidRequest)
     case .noSuchKey: self.init(.noSuchKey)

@@ -39,6 +39,7 @@ package enum S3ErrorCode: String, Sendable, CaseIterable {
   case notModified = "NotModified"
   case operationAborted = "OperationAborted"
   case preconditionFailed = "PreconditionFailed"
+  case quotaExceeded = "QuotaExceeded"
   case requestTimeout = "RequestTimeout"
   case requestTimeTooSkewed = "RequestTimeTooSkewed"
   case serviceUnavailable = "ServiceUnavailable"
@@ -50,8 +51,8 @@ package enum S3ErrorCode: String, Sendable, CaseIterable {
   package var status: Int {
     switch self {
     case .notModified: 304
-    case .accessDenied, .invalidAccessKeyID, .invalidChunkSize, .requestTimeTooSkewed,
-      .signatureDoesNotMatch:
+    case .accessDenied, .invalidAccessKeyID, .invalidChunkSize, .quotaExceeded,
+      .requestTimeTooSkewed, .signatureDoesNotMatch:
       403
     case .noSuchBucket, .noSuchKey, .noSuchUpload: 404
     case .methodNotAllowed: 405
@@ -108,6 +109,7 @@ package enum S3ErrorCode: String, Sendable, CaseIterable {
     case .notModified: "Not modified."
     case .operationAborted: "Another change of this bucket is under way; try again."
     case .preconditionFailed: "A condition of the request does not hold."
+    case .quotaExceeded: "The bucket would hold more than its quota allows."
     case .requestTimeout: "The body arrived too slowly."
     case .requestTimeTooSkewed:
       "The time of the request is more than 15 minutes away from the server's; check both clocks."

@@ -36,6 +36,7 @@ package struct AdminEndpoints: Sendable {
   /// Operations that change something: POST.
   static let writing: [String: Operation] = [
     "CreateBucket": { try await $0.createBucket($1) },
+    "UpdateBucket": { try await $0.updateBucket($1) },
     "DeleteBucket": { try await $0.deleteBucket($1) },
     "AllowBucketKey": { try await $0.allowBucketKey($1) },
     "DenyBucketKey": { try await $0.denyBucketKey($1) },

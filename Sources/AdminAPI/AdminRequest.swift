@@ -43,6 +43,15 @@ extension JSON {
     return text
   }
 
+  /// The number in the member `name`; `nil` when it is absent or `null`.
+  func count(_ name: String) throws(AdminError) -> UInt64? {
+    guard let value = self[name], !value.isNull else { return nil }
+    guard let count = value.integer.flatMap({ UInt64(exactly: $0) }) else {
+      throw .invalid("\(name) is not a whole number from 0 to \(Int64.max)")
+    }
+    return count
+  }
+
   /// Whether the member `name` is true; `false` when it is absent.
   func flag(_ name: String) throws(AdminError) -> Bool {
     guard let value = self[name], !value.isNull else { return false }

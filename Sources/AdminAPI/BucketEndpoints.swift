@@ -57,6 +57,17 @@ extension AdminEndpoints {
     return try await document(self.bucket(id: bucket.id.hex))
   }
 
+  /// Sets the quotas: both of them, as `null` or nothing stands for no limit.
+  func updateBucket(_ request: AdminRequest) async throws -> JSON {
+    let bucket = try await bucket(id: try request.required(parameter: "id"))
+    guard let quotas = request.body["quotas"], !quotas.isNull else {
+      throw AdminError.invalid("quotas is missing")
+    }
+    let quota = BucketQuota(
+      bytesMax: try quotas.count("maxSize"), objectsMax: try quotas.count("maxObjects"))
+    return try await document(store.buckets.setQuota(quota, of: bucket.id))
+  }
+
   func deleteBucket(_ request: AdminRequest) async throws -> JSON {
     try await store.buckets.delete(bucket(id: try request.required(parameter: "id")).id)
     return .null
@@ -181,7 +192,11 @@ extension AdminEndpoints {
       "objects": .count(usage.objects),
       "bytes": .count(usage.bytes),
       "unfinishedUploads": .count(usage.unfinishedUploads),
-      "quotas": ["maxSize": nil, "maxObjects": nil],
+      "unfinishedMultipartUploadBytes": .count(usage.unfinishedBytes),
+      "quotas": [
+        "maxSize": bucket.quota.bytesMax.map { .count($0) } ?? .null,
+        "maxObjects": bucket.quota.objectsMax.map { .count($0) } ?? .null,
+      ],
     ]
   }
 }

@@ -9,6 +9,10 @@ enum BucketCommands {
   private static let write = Option("--write", nil, "writing and deleting objects")
   private static let owner = Option("--owner", nil, "changing and deleting the bucket")
   private static let local = Option("--local", "KEY", "a name that only this access key sees")
+  private static let maxSize = Option(
+    "--max-size", "SIZE", "how much it may hold, such as 50G; none for no limit")
+  private static let maxObjects = Option(
+    "--max-objects", "N", "how many objects it may hold; none for no limit")
   private static let yes = Option("--yes", nil, "do not ask; accepted for scripts")
 
   static let all: [Command] = [
@@ -29,6 +33,9 @@ enum BucketCommands {
     Command(
       "bucket alias", ["BUCKET", "NAME"], [local], "Gives a bucket one more name", run: alias),
     Command("bucket unalias", ["NAME"], [local], "Takes a name from a bucket", run: unalias),
+    Command(
+      "bucket quota", ["BUCKET"], [maxSize, maxObjects], "Limits what a bucket may hold", run: quota
+    ),
   ]
 
   private static func list(_ context: CommandContext) async throws -> Int32 {
@@ -68,6 +75,39 @@ enum BucketCommands {
     _ = try await context.admin.post("DeleteBucket", [FormField("id", id)])
     context.show(["id": .string(id)]) { _ in "Deleted the bucket \(context.operand(0))." }
     return 0
+  }
+
+  private static func quota(_ context: CommandContext) async throws -> Int32 {
+    let size = context.arguments.value(maxSize)
+    let objects = context.arguments.value(maxObjects)
+    guard size != nil || objects != nil else {
+      throw UsageError("say which limit: --max-size, --max-objects")
+    }
+    let newSize = try size.map { try limit($0, maxSize, ByteSize.parse) }
+    let newObjects = try objects.map { try limit($0, maxObjects) { UInt64($0) } }
+    let bucket = try await find(context.operand(0), context)
+    let held = bucket["quotas"]
+    let changed = try await context.admin.post(
+      "UpdateBucket", [FormField("id", bucket["id"]?.string ?? "")],
+      [
+        "quotas": [
+          "maxSize": newSize ?? held?["maxSize"] ?? .null,
+          "maxObjects": newObjects ?? held?["maxObjects"] ?? .null,
+        ]
+      ])
+    context.show(changed, describe)
+    return 0
+  }
+
+  /// A limit as the admin interface takes it.
+  private static func limit(
+    _ text: String, _ option: Option, _ parse: (String) -> UInt64?
+  ) throws(UsageError) -> JSON {
+    if text == "none" { return .null }
+    guard let count = parse(text), count <= Int64.max else {
+      throw UsageError("\(option.name) takes \(option.value ?? "") or none, not '\(text)'")
+    }
+    return .count(count)
   }
 
   private static func change(_ operation: String, _ context: CommandContext) async throws -> Int32 {
@@ -137,14 +177,20 @@ enum BucketCommands {
 
   private static func describe(_ bucket: JSON) -> String {
     let names = bucket["globalAliases"]?.array?.compactMap(\.string) ?? []
-    let bytes = UInt64(clamping: bucket["bytes"]?.integer ?? 0)
+    let quotas = bucket["quotas"]
+    let objectsMax = quotas?["maxObjects"]?.integer.map { " of at most \($0)" } ?? ""
+    let bytesMax =
+      quotas?["maxSize"]?.integer == nil ? "" : " of at most \(size(quotas?["maxSize"]))"
+    let unfinishedBytes = bucket["unfinishedMultipartUploadBytes"]
+    let unfinished =
+      unfinishedBytes?.integer ?? 0 > 0 ? ", which hold \(size(unfinishedBytes))" : ""
     var text = """
       ID:                  \(bucket["id"]?.string ?? "")
       Names:               \(TextTable.harmless(names.joined(separator: ", ")))
       Created:             \(bucket["created"]?.string ?? "")
-      Objects:             \(bucket["objects"]?.integer ?? 0)
-      Size:                \(ByteSize.describe(bytes))
-      Unfinished uploads:  \(bucket["unfinishedUploads"]?.integer ?? 0)
+      Objects:             \(bucket["objects"]?.integer ?? 0)\(objectsMax)
+      Size:                \(size(bucket["bytes"]))\(bytesMax)
+      Unfinished uploads:  \(bucket["unfinishedUploads"]?.integer ?? 0)\(unfinished)
       """
     let keys = bucket["keys"]?.array ?? []
     guard !keys.isEmpty else { return text }
@@ -157,6 +203,10 @@ enum BucketCommands {
     }
     text += "\n\n" + table.text
     return text
+  }
+
+  private static func size(_ bytes: JSON?) -> String {
+    ByteSize.describe(UInt64(clamping: bytes?.integer ?? 0))
   }
 
   /// `read,write` or `-`.

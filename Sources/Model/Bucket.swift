@@ -44,6 +44,7 @@ package struct Bucket: Equatable, Sendable {
   package let localAliases: [LocalAlias]
   /// The keys with at least one right, sorted by key.
   package let grants: [Grant]
+  package let quota: BucketQuota
   /// The bucket row as it was read; travels with writes of objects.
   let stamp: BucketStamp
 
@@ -70,4 +71,22 @@ package struct BucketUsage: Equatable, Sendable {
   package var bytes: UInt64
   /// Multipart uploads that are neither complete nor aborted.
   package var unfinishedUploads: UInt64
+  /// The sum of the sizes of their parts.
+  package var unfinishedBytes: UInt64
+
+  package init(
+    objects: UInt64 = 0, bytes: UInt64 = 0, unfinishedUploads: UInt64 = 0,
+    unfinishedBytes: UInt64 = 0
+  ) {
+    self.objects = objects
+    self.bytes = bytes
+    self.unfinishedUploads = unfinishedUploads
+    self.unfinishedBytes = unfinishedBytes
+  }
+
+  /// What a quota limits.
+  var storedBytes: UInt64 {
+    let (sum, overflow) = bytes.addingReportingOverflow(unfinishedBytes)
+    return overflow ? .max : sum
+  }
 }

@@ -25,6 +25,7 @@ package struct BucketRow: Equatable, Sendable {
   package var grants = RegisterMap<String, UInt8>()
   /// By the alias' key in the table of names; whether the bucket still has it.
   package var names = RegisterMap<AliasName, Bool>()
+  package var quota: Register<BucketQuota>
   package var trailing: [UInt8] = []
 
   package init(created: Timestamp, createdWall: WallTime) {
@@ -32,6 +33,7 @@ package struct BucketRow: Equatable, Sendable {
     self.created = created
     self.createdWall = createdWall
     state = Register(.live, at: created)
+    quota = Register(.none, at: created)
   }
 
   /// What travels with writes of objects.
@@ -50,11 +52,13 @@ package struct BucketRow: Equatable, Sendable {
       result.state = Register(.deleted, at: deletions.max() ?? result.changed)
       result.grants = RegisterMap()
       result.names = RegisterMap()
+      result.quota = Register(.none, at: result.created)
       return result
     }
     result.state = a.state.merged(b.state) { $0.rawValue > $1.rawValue }
     result.grants = a.grants.merged(b.grants, isAbove: >)
     result.names = a.names.merged(b.names) { $0 && !$1 }
+    result.quota = a.quota.merged(b.quota, isAbove: BucketQuota.isAbove)
     return result
   }
 
@@ -77,6 +81,8 @@ package struct BucketRow: Equatable, Sendable {
         writer.u64(entry.register.timestamp.rawValue)
         writer.bool(entry.register.value)
       }
+      writer.u64(quota.timestamp.rawValue)
+      quota.value.write(to: &writer)
     }
     writer.raw(trailing)
     return writer.bytes
@@ -91,9 +97,12 @@ package struct BucketRow: Equatable, Sendable {
     let stateTime = Timestamp(rawValue: try reader.u64())
     guard let value = State(rawValue: try reader.u8()) else { throw .invalidValue }
     state = Register(value, at: stateTime)
+    quota = Register(.none, at: created)
     if value != .deleted {
       grants.entries = try Self.grants(&reader)
       names.entries = try Self.names(&reader)
+      let quotaTime = Timestamp(rawValue: try reader.u64())
+      quota = Register(try BucketQuota(from: &reader), at: quotaTime)
     }
     trailing = reader.remaining()
   }

@@ -4,7 +4,6 @@
 // Nothing is cached above it: what was just written is what is read.
 
 package import Base
-import LocalDB
 import Tables
 
 /// The buckets of the cluster.
@@ -62,8 +61,7 @@ package final class Buckets: Sendable {
 
   /// How much the bucket holds, as this node counts it.
   package func usage(_ id: BucketID) async throws -> BucketUsage {
-    try parts.objects.local.database.get(parts.journal.usage, id.bytes) { try BucketUsage($0) }
-      ?? .zero
+    try parts.usage(id)
   }
 
   /// The bucket's row, unless it was deleted.
@@ -117,7 +115,7 @@ package final class Buckets: Sendable {
     }
     return Bucket(
       id: id, created: row.createdWall, globalAliases: global.sorted(), localAliases: local,
-      grants: grants, stamp: row.stamp)
+      grants: grants, quota: row.quota.value, stamp: row.stamp)
   }
 
   /// What the later of two buckets that were created with one name is called.
@@ -135,6 +133,20 @@ package final class Buckets: Sendable {
       if bucket.globalAliases.contains(name) { return bucket }
     }
     return nil
+  }
+
+  // MARK: Limits
+
+  /// Sets both limits of the bucket.
+  ///
+  /// What it holds stays, even if that is more.
+  ///
+  /// - Throws: `noSuchBucket`.
+  package func setQuota(_ quota: BucketQuota, of id: BucketID) async throws -> Bucket {
+    try await ModelError.translating {
+      let row = try await parts.changeBucket(id) { row, now in row.quota.set(quota, now: now) }
+      return try await bucket(id, row)
+    }
   }
 
   // MARK: Rights

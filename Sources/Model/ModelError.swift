@@ -13,6 +13,8 @@ package enum ModelError: Error, Equatable, Sendable {
   case bucketBusy
   /// The name breaks S3's rules for bucket names; `reason` says which.
   case invalidBucketName(reason: String)
+  /// The bucket would hold more than its quota allows.
+  case quotaExceeded(QuotaExcess)
   /// The last name of a bucket cannot be taken away.
   case lastAlias
   case noSuchAccessKey

@@ -4,6 +4,7 @@
 //   model_release   references to release: the durable release queue
 //   model_open      open uploads with the moment of their last renewal, for the reaper
 //   model_usage     counts of each bucket
+//   model_upload_bytes   counts of each open multipart upload
 //
 // Invariants:
 //   1. A version or part that loses its row to another upload's is queued in the transaction in which it does,
@@ -22,6 +23,7 @@ package struct ObjectJournal: Sendable {
   /// Open uploads.
   let open: Tree
   let usage: Tree
+  let uploadBytes: Tree
   /// The clock of both.
   let time: NodeTime
 
@@ -32,6 +34,7 @@ package struct ObjectJournal: Sendable {
     releases = try database.tree("model_release")
     open = try database.tree("model_open")
     usage = try database.tree("model_usage")
+    uploadBytes = try database.tree("model_upload_bytes")
     var newest: UInt64 = 0
     try database.scan(releases, limit: 1, reversed: true) { key, _ in
       newest = NodeTime.decode(key)

@@ -16,26 +16,45 @@ enum ObjectRefusal {
   static let noSuchUpload = RefusalCode.firstOfOperations + 2
   /// This replica holds the row of the upload that is to be undone or released.
   static let isHeld = RefusalCode.firstOfOperations + 3
+  /// The bucket would hold more than its quota allows; the payload is a `QuotaExcess`.
+  static let quotaExceeded = RefusalCode.firstOfOperations + 4
 
   static func answer(_ code: UInt16) -> ReplicaAnswer { .refused(code: code, payload: []) }
+
+  static func answer(_ excess: QuotaExcess) -> ReplicaAnswer {
+    .refused(code: quotaExceeded, payload: excess.encoded)
+  }
 }
 
 /// Checks that operations share.
 struct ObjectGuards: Sendable {
   let buckets: LocalTable<BucketSchema>
+  let journal: ObjectJournal
 
-  /// The answer to a write whose coordinator knew the bucket with `stamp`; `nil` to go on.
+  /// The bucket, for a write whose coordinator knew it with `stamp`; `nil` to answer `staleBucket`.
   ///
   /// A coordinator that knows a later state than this replica is right: the bucket's row is under way.
-  func obstacle(
+  func bucket(
     _ stamp: BucketStamp, in context: OperationContext<ObjectSchema>
-  ) throws -> ReplicaAnswer? {
+  ) throws -> BucketRow? {
     guard let bucket = ObjectPartition.bucket(of: context.partitionKey),
       let row = try buckets.entry(
         RowKey(partitionKey: [], sortKey: bucket.bytes), in: context.transaction),
       row.stamp <= stamp, row.stamp < stamp || row.state.value == .live
-    else { return ObjectRefusal.answer(ObjectRefusal.staleBucket) }
-    return nil
+    else { return nil }
+    return row
+  }
+
+  /// The limit that the bucket would exceed once `new` took the place of `old`.
+  func excess(
+    over quota: BucketQuota, replacing old: BucketUsage, by new: BucketUsage,
+    in context: OperationContext<ObjectSchema>
+  ) throws -> QuotaExcess? {
+    guard quota != .none, let bucket = ObjectPartition.bucket(of: context.partitionKey) else {
+      return nil
+    }
+    let usage = try journal.usage(of: bucket, in: context.transaction)
+    return quota.excess(of: usage, replacing: old, by: new)
   }
 
   /// The upload's row on this replica.

@@ -39,18 +39,27 @@ package final class ObjectWriter {
   /// one of them is durable.
   ///
   /// - Parameters:
+  ///   - announced: How many bytes there will be, if that is known.
   ///   - source: Writes the next bytes into the buffer and returns how many; 0 at the end.
   ///   - observe: Sees every byte once, in order, one call at a time, possibly on another thread; all calls
   ///     are over when `append` returns. Digests go here.
-  /// - Throws: what `source` throws, `storageFull`, `quorumUnavailable`, `noSuchBucket`. `abandon` must
-  ///   follow.
+  /// - Throws: what `source` throws, `storageFull`, `quotaExceeded`, `quorumUnavailable`, `noSuchBucket`.
+  ///   `abandon` must follow.
   package func append(
+    announced: UInt64? = nil,
     from source: (UnsafeMutableRawBufferPointer) async throws -> Int,
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) async throws {
     precondition(!usesBlocks && inline.isEmpty, "append is called once")
+    var forecast = try QuotaForecast(parts, bucket, .version(key, .null))
+    try forecast.check(announced ?? 0)
+    func limited(_ buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
+      let count = try await source(buffer)
+      try forecast.didReceive(count)
+      return count
+    }
     let threshold = parts.options.inlineThresholdBytes
-    let head = try await HeadReader.read(from: source, max: threshold + 1)
+    let head = try await HeadReader.read(from: limited, max: threshold + 1)
     guard head.count > threshold else {
       head.withUnsafeBytes { observe($0) }
       inline = head
@@ -58,7 +67,7 @@ package final class ObjectWriter {
     }
     usesBlocks = true
     try await ModelError.translating {
-      try await pipeline.append(head: head, from: source, observe: observe)
+      try await pipeline.append(head: head, from: limited, observe: observe)
     }
   }
 
@@ -66,7 +75,7 @@ package final class ObjectWriter {
   ///
   /// When it returns, they are durable and every later read sees them.
   ///
-  /// - Throws: `noSuchBucket`, `quorumUnavailable` (the write may still take effect), `clockTooFar`.
+  /// - Throws: `noSuchBucket`, `quotaExceeded`, `quorumUnavailable` (the write may still take effect), `clockTooFar`.
   package func commit(_ metadata: ObjectMetadata) async throws -> ObjectVersion {
     let content = try await finish()
     var layout = PartLayout()

@@ -16,6 +16,7 @@ extension Objects {
   ) async throws -> ObjectVersion {
     let assembly = ObjectAssembly(parts, bucket: bucket, key: key)
     do {
+      try QuotaForecast(parts, bucket, .version(key, .null)).check(source.sizeBytes)
       let content = try await content(of: source, assembly)
       // Parts' checksums are of the algorithm of the object's, which the copy may have changed.
       let keepsSums = metadata.checksums == source.metadata.checksums

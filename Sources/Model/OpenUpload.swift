@@ -38,7 +38,9 @@ struct OpenUpload: TableOperation {
   func apply(
     _ input: Input, in context: OperationContext<ObjectSchema>
   ) throws -> ReplicaAnswer {
-    if let obstacle = try guards.obstacle(input.stamp, in: context) { return obstacle }
+    guard try guards.bucket(input.stamp, in: context) != nil else {
+      return ObjectRefusal.answer(ObjectRefusal.staleBucket)
+    }
     let sortKey = ObjectSortKey.upload(input.key, input.upload).bytes
     let held = try guards.upload(sortKey, in: context)
     if let held, held.state != .open {

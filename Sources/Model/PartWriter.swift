@@ -30,11 +30,19 @@ package final class PartWriter {
 
   /// As `ObjectWriter.append`.
   package func append(
+    announced: UInt64? = nil,
     from source: (UnsafeMutableRawBufferPointer) async throws -> Int,
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) async throws {
+    var forecast = try forecast()
+    try forecast.check(announced ?? 0)
+    func limited(_ buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
+      let count = try await source(buffer)
+      try forecast.didReceive(count)
+      return count
+    }
     try await ModelError.translating {
-      try await pipeline.append(head: [], from: source, observe: observe)
+      try await pipeline.append(head: [], from: limited, observe: observe)
     }
   }
 
@@ -45,9 +53,14 @@ package final class PartWriter {
     copying source: ObjectVersion, _ range: Range<UInt64>,
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) async throws {
+    try forecast().check(UInt64(range.count))
     try await ModelError.translating {
       try await pipeline.append(copying: source, range, observe: observe)
     }
+  }
+
+  private func forecast() throws -> QuotaForecast {
+    try QuotaForecast(parts, bucket, .part(key, part.multipart, number: part.number))
   }
 
   /// Makes the bytes the part, in place of an earlier one with the same number.

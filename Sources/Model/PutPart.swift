@@ -51,13 +51,21 @@ struct PutPart: TableOperation {
     if let held, held.uploadID == row.uploadID, held.timestamp >= row.timestamp {
       return .accepted
     }
-    if let obstacle = try guards.obstacle(input.stamp, in: context) { return obstacle }
+    guard let bucket = try guards.bucket(input.stamp, in: context) else {
+      return ObjectRefusal.answer(ObjectRefusal.staleBucket)
+    }
     let multipart = ObjectSortKey.upload(input.key, input.multipart).bytes
     guard let open = try guards.upload(multipart, in: context), open.purpose == .multipart,
       open.state == .open
     else { return ObjectRefusal.answer(ObjectRefusal.noSuchUpload) }
     if let obstacle = context.obstacle(to: row.timestamp, held: held?.timestamp) {
       return obstacle
+    }
+    if let excess = try guards.excess(
+      over: bucket.quota.value, replacing: held.map { ObjectRow.part($0).weight } ?? .zero,
+      by: ObjectRow.part(row).weight, in: context)
+    {
+      return ObjectRefusal.answer(excess)
     }
     if let upload, upload.state == .open {
       try context.put(ownUpload, .upload(upload.ended(.finished, at: row.timestamp)))

@@ -5,7 +5,8 @@
 //      nothing. The retry above keeps the upload ID.
 //   2. Repeating a write that this replica has stored is accepted again.
 //   3. The row of a refused or retired upload is never stored.
-//   4. The upload that wrote the version, and the multipart upload that it completes, are closed in the
+//   4. A version that leads beyond the bucket's quota is refused, by the counts of this replica.
+//   5. The upload that wrote the version, and the multipart upload that it completes, are closed in the
 //      transaction that stores it.
 
 import Base
@@ -62,17 +63,25 @@ struct PutVersion: TableOperation {
     let newest = try newest(of: input.key, in: context)
     let mayReplace = newest.map { $0.uploadID == row.uploadID } ?? false
     if let newest, mayReplace, newest.timestamp >= row.timestamp { return .accepted }
-    if let obstacle = try guards.obstacle(input.stamp, in: context) { return obstacle }
+    guard let bucket = try guards.bucket(input.stamp, in: context) else {
+      return ObjectRefusal.answer(ObjectRefusal.staleBucket)
+    }
     if let obstacle = context.obstacle(to: row.timestamp, held: newest?.timestamp) {
       return obstacle
     }
     if let multipart = row.object?.multipart,
-      let answer = try close(multipart, input, in: context)
+      try !isOpen(multipart, of: input.key, in: context)
     {
-      return answer
+      return ObjectRefusal.answer(ObjectRefusal.noSuchUpload)
     }
-    if let upload, upload.state == .open {
-      try context.put(ownUpload, .upload(upload.ended(.finished, at: row.timestamp)))
+    if let excess = try excess(over: bucket.quota.value, input, in: context) {
+      return ObjectRefusal.answer(excess)
+    }
+    for id in [row.uploadID, row.object?.multipart].compactMap(\.self) {
+      let sortKey = ObjectSortKey.upload(input.key, id).bytes
+      if let upload = try guards.upload(sortKey, in: context), upload.state == .open {
+        try context.put(sortKey, .upload(upload.ended(.finished, at: row.timestamp)))
+      }
     }
     try context.put(ObjectSortKey.version(input.key, .null).bytes, .version(row))
     return .accepted([newest?.object != nil && !mayReplace ? 1 : 0])
@@ -98,15 +107,26 @@ struct PutVersion: TableOperation {
     return newest
   }
 
-  /// Closes the multipart upload that the version completes; an answer when it is not open.
-  private func close(
-    _ multipart: UploadID, _ input: Input, in context: OperationContext<ObjectSchema>
-  ) throws -> ReplicaAnswer? {
-    let sortKey = ObjectSortKey.upload(input.key, multipart).bytes
-    guard let upload = try guards.upload(sortKey, in: context), upload.purpose == .multipart,
-      upload.state == .open
-    else { return ObjectRefusal.answer(ObjectRefusal.noSuchUpload) }
-    try context.put(sortKey, .upload(upload.ended(.finished, at: input.row.timestamp)))
-    return nil
+  /// Whether the multipart upload can be completed.
+  private func isOpen(
+    _ multipart: UploadID, of key: ObjectKey, in context: OperationContext<ObjectSchema>
+  ) throws -> Bool {
+    let upload = try guards.upload(ObjectSortKey.upload(key, multipart).bytes, in: context)
+    return upload?.purpose == .multipart && upload?.state == .open
+  }
+
+  /// The limit that the bucket would exceed.
+  private func excess(
+    over quota: BucketQuota, _ input: Input, in context: OperationContext<ObjectSchema>
+  ) throws -> QuotaExcess? {
+    guard quota != .none, let object = input.row.object else { return nil }
+    var old = try context.row(ObjectSortKey.version(input.key, .null).bytes)?.weight ?? .zero
+    // The bytes of the parts become those of the object, and parts that it leaves out go.
+    if let multipart = object.multipart {
+      old.unfinishedBytes =
+        try guards.journal.partBytes(of: multipart, in: context.transaction) ?? 0
+    }
+    return try guards.excess(
+      over: quota, replacing: old, by: .object(object.sizeBytes), in: context)
   }
 }

@@ -17,7 +17,7 @@ extension StoreParts {
   ///
   /// - Returns: The payloads of the acceptances.
   /// - Throws: `noSuchBucket`, `bucketBusy`, `clockTooFar`, `writeRefused`, `noSuchUpload`,
-  ///   `quorumUnavailable`.
+  ///   `quotaExceeded`, `quorumUnavailable`.
   func write(
     to bucket: Bucket,
     _ write: nonisolated(nonsending) (Bucket, WriteAttempt) async throws -> WriteOutcome
@@ -32,7 +32,7 @@ extension StoreParts {
         switch outcome {
         case .refused(ObjectRefusal.staleBucket, _):
           bucket = try await refreshed(bucket)
-        case .refused(let code, _): throw ModelError(refusal: code)
+        case .refused(let code, let payload): throw ModelError(refusal: code, payload)
         case .accepted, .stale: return outcome
         }
       }
@@ -116,6 +116,6 @@ extension Bucket {
   func with(_ stamp: BucketStamp) -> Bucket {
     Bucket(
       id: id, created: created, globalAliases: globalAliases, localAliases: localAliases,
-      grants: grants, stamp: stamp)
+      grants: grants, quota: quota, stamp: stamp)
   }
 }

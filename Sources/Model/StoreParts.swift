@@ -43,7 +43,7 @@ package struct StoreParts: Sendable {
     journal = try ObjectJournal(database: replica.database, runtime: runtime)
     let localBuckets = try replica.register(BucketSchema(journal: journal))
     let localObjects = try replica.register(ObjectSchema(journal: journal))
-    guards = ObjectGuards(buckets: localBuckets)
+    guards = ObjectGuards(buckets: localBuckets, journal: journal)
     localObjects.register(PutVersion(guards: guards))
     localObjects.register(PutPart(guards: guards))
     localObjects.register(OpenUpload(guards: guards))
@@ -73,11 +73,13 @@ package struct StoreParts: Sendable {
 
 extension ModelError {
   /// What a refusal of replicas means to a caller.
-  init(refusal code: UInt16) {
+  init(refusal code: UInt16, _ payload: [UInt8] = []) {
     switch code {
     case RefusalCode.clockAhead: self = .clockTooFar
     case ObjectRefusal.staleBucket: self = .bucketBusy
     case ObjectRefusal.noSuchUpload: self = .noSuchUpload
+    case ObjectRefusal.quotaExceeded:
+      self = QuotaExcess(payload).map { .quotaExceeded($0) } ?? .writeRefused
     default: self = .writeRefused
     }
   }
@@ -85,7 +87,8 @@ extension ModelError {
   /// Whether replicas refused a write, rather than failing to answer.
   var isRefusal: Bool {
     switch self {
-    case .noSuchBucket, .bucketBusy, .clockTooFar, .writeRefused, .noSuchUpload: true
+    case .noSuchBucket, .bucketBusy, .clockTooFar, .writeRefused, .noSuchUpload, .quotaExceeded:
+      true
     default: false
     }
   }

@@ -94,6 +94,7 @@ package enum MultipartEndpoints {
     do {
       let digests = body.digests
       try await writer.append(
+        announced: body.claims.plainLength,
         from: { buffer in try await body.read(into: buffer) },
         observe: { bytes in digests.observe(bytes) })
       summary = try body.finish()

@@ -70,6 +70,28 @@ import Testing
     await node.stop()
   }
 
+  @Test func limitsBuckets() async throws {
+    let node = try await LiveNode.start()
+    let set = try json(
+      node.command("bucket", "quota", "first", "--max-size", "1.5G", "--max-objects", "7", "--json")
+    )
+    #expect(set["quotas"] == ["maxSize": .integer(3 << 29), "maxObjects": 7])
+    // What is not named stays.
+    let lifted = try json(node.command("bucket", "quota", "first", "--max-size", "none", "--json"))
+    #expect(lifted["quotas"] == ["maxSize": nil, "maxObjects": 7])
+    #expect(try json(node.command("bucket", "info", "first", "--json")) == lifted)
+    #expect(node.command("bucket", "info", "first").output.contains("0 of at most 7\n"))
+    #expect(node.command("bucket", "quota", "first").errors.hasPrefix("say which limit"))
+    for (option, value) in [
+      ("--max-size", "much"), ("--max-size", "-1"), ("--max-objects", "1.5"), ("--max-objects", ""),
+      ("--max-objects", "9223372036854775808"),
+    ] {
+      let ran = node.command("bucket", "quota", "first", option, value)
+      #expect(ran.code == 2 && ran.errors.hasPrefix("\(option) takes"), "\(ran)")
+    }
+    await node.stop()
+  }
+
   @Test func makesTheFirstKeyAndBucketOnce() async throws {
     var node = try await LiveNode.start()
     #expect(node.announcement.contains("Bucket      first"))

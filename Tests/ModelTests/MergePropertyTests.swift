@@ -87,10 +87,14 @@ import Testing
             random.element([.global("x"), .local("x", of: "a")]), random.below(2) == 0,
             now: time(random))
         }
+        row.quota = Register(
+          BucketQuota(
+            bytesMax: random.element([nil, 0, 1]), objectsMax: random.element([nil, 0])),
+          at: time(random))
       }
       let times =
         row.grants.entries.map(\.register.timestamp) + row.names.entries.map(\.register.timestamp)
-      row.changed = max(row.state.timestamp, times.max() ?? .zero)
+      row.changed = max(row.state.timestamp, row.quota.timestamp, times.max() ?? .zero)
       return row
     }
   }

@@ -89,7 +89,12 @@ final class Node: Sendable {
   ) async throws -> ObjectVersion {
     let writer = store.objects.writer(bucket: bucket, key: try ObjectKey(key))
     let body = Body(bytes, pieceBytes: pieceBytes)
-    try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+    do {
+      try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+    } catch {
+      await writer.abandon()
+      throw error
+    }
     return try await writer.commit(ObjectMetadata(etag: "e\(bytes.count)"))
   }
 
@@ -124,7 +129,12 @@ final class Node: Sendable {
     let writer = try await store.uploads.partWriter(
       bucket: bucket, key: ObjectKey(key), id: id, number: number)
     let body = Body(bytes, pieceBytes: 3000)
-    try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+    do {
+      try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+    } catch {
+      await writer.abandon()
+      throw error
+    }
     return try await writer.commit(etag: Self.etag(bytes), checksums: [])
   }
 
@@ -166,6 +176,9 @@ final class Body {
     rest = bytes[...]
     self.pieceBytes = pieceBytes
   }
+
+  /// How much was not read.
+  var remaining: Int { rest.count }
 
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
     let piece = rest.prefix(min(pieceBytes, buffer.count))

@@ -102,8 +102,13 @@ import Testing
     let golden =
       [1] + timeBytes + timeBytes + [2] + timeBytes + [0, 1, 1, 0x4B] + timeBytes + [7]
       + [1, 2, 0, 0x62] + timeBytes + [1]
-    #expect(row.encoded == golden)
-    #expect(try golden.withUnsafeBytes { try BucketRow($0) } == row)
+    #expect(row.encoded == golden + timeBytes + [0, 0])
+    row.quota.value = BucketQuota(bytesMax: 300, objectsMax: 2)
+    let limited = golden + timeBytes + [1, 0xAC, 0x02, 1, 2]
+    #expect(row.encoded == limited)
+    #expect(try limited.withUnsafeBytes { try BucketRow($0) } == row)
+    let newer = limited + [0xAB]
+    #expect(try newer.withUnsafeBytes { try BucketRow($0) }.encoded == newer)
   }
 
   @Test func aBucketsName() throws {

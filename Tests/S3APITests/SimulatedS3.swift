@@ -149,13 +149,20 @@ final class SimulatedS3: Sendable {
 
   /// Sends a request without a body and without saying so, which `client` does not; the answer as it travels.
   func sendWithoutLength(_ method: String, _ target: String) async throws -> String {
+    try await sendHead(method, target)
+  }
+
+  /// Sends the head of a request with more `lines`, and nothing behind it; the answer as it travels.
+  func sendHead(_ method: String, _ target: String, _ lines: String...) async throws -> String {
     let signer = RequestSigner(
       accessKeyID: Self.accessKeyID, secret: Self.secret, region: Self.region)
     var headers: HTTPHeaders = ["Host": "s3.test"]
     signer.sign(
       method: method, target: try RequestTarget(HTTPRequestHead(method: method, target: target)),
       headers: &headers, payloadHash: PayloadIntegrity.unsignedText, at: runtime.wallNow)
-    let fields = headers.map { "\($0.name): \($0.value)\r\n" }.joined()
+    let fields =
+      headers.map { "\($0.name): \($0.value)\r\n" }.joined()
+      + lines.map { "\($0)\r\n" }.joined()
     return try await sendRaw("\(method) \(target) HTTP/1.1\r\nConnection: close\r\n\(fields)\r\n")
   }
 
