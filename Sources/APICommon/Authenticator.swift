@@ -42,8 +42,11 @@ package struct Authenticator: Sendable {
         .invalidAccessKeyID,
         details: [S3Error.Detail("AWSAccessKeyId", claim.scope.accessKeyID)])
     }
-    guard !accessKey.isExpired(at: now) else {
-      throw S3Error(.accessDenied, "The access key has expired.")
+    if let end = accessKey.expiration, accessKey.isExpired(at: now) {
+      throw S3Error(
+        .accessDenied,
+        "The access key expired at \(CivilTime(end).iso8601); whoever runs this service can extend it."
+      )
     }
     let isStated = claim.form != .header || head.headers.contains("x-amz-content-sha256")
     let signature = try verifier.verify(

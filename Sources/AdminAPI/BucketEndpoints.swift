@@ -24,7 +24,7 @@ extension AdminEndpoints {
     if let id = try request.parameter("id") { return try await document(bucket(id: id)) }
     if let alias = try request.parameter("globalAlias") {
       guard let bucket = try await store.buckets.resolve(alias, for: nil) else {
-        throw AdminError(404, "NoSuchBucket", "there is no bucket called \(alias)")
+        throw try await search().missing(alias)
       }
       return try await document(bucket)
     }
@@ -155,18 +155,16 @@ extension AdminEndpoints {
     return bucket
   }
 
-  /// The bucket with a name, an ID, or the beginning of an ID that no other bucket has.
+  /// The bucket with a name, an ID, or the beginning of one that no other bucket has.
   private func bucket(matching pattern: String) async throws -> Bucket {
     if let bucket = try await store.buckets.resolve(pattern, for: nil) { return bucket }
-    let matches = try await store.buckets.list().filter {
-      pattern.utf8.count >= 4 && $0.id.hex.hasPrefix(pattern.lowercased())
-    }
-    switch matches.count {
-    case 0: throw AdminError(404, "NoSuchBucket", "there is no bucket called \(pattern)")
-    case 1: return matches[0]
-    default:
-      throw AdminError.invalid("\(matches.count) buckets have IDs that begin with \(pattern)")
-    }
+    return try await search().find(pattern)
+  }
+
+  private func search() async throws -> Search<Bucket> {
+    Search(
+      noun: "bucket", code: "NoSuchBucket", things: try await store.buckets.list(), id: \.id.hex,
+      names: \.globalAliases)
   }
 
   private func document(_ bucket: Bucket) async throws -> JSON {

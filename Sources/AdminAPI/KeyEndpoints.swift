@@ -28,8 +28,10 @@ extension AdminEndpoints {
   }
 
   func createKey(_ request: AdminRequest) async throws -> JSON {
-    let key = try await store.accessKeys.create(name: try request.body.text("name") ?? "")
-    return try await document(update(key, request.body), showsSecret: true)
+    // Read before there is a key: a request that is refused leaves none behind.
+    let change = try KeyChange(request.body)
+    let key = try await store.accessKeys.create(name: change.name ?? "")
+    return try await document(apply(change, to: key), showsSecret: true)
   }
 
   func importKey(_ request: AdminRequest) async throws -> JSON {
@@ -41,11 +43,9 @@ extension AdminEndpoints {
   }
 
   func updateKey(_ request: AdminRequest) async throws -> JSON {
-    var key = try await key(id: try request.required(parameter: "id"))
-    if let name = try request.body.text("name") {
-      key = try await store.accessKeys.update(key.id, name: name)
-    }
-    return try await document(update(key, request.body), showsSecret: false)
+    let change = try KeyChange(request.body)
+    let key = try await key(id: try request.required(parameter: "id"))
+    return try await document(apply(change, to: key), showsSecret: false)
   }
 
   func deleteKey(_ request: AdminRequest) async throws -> JSON {
@@ -56,23 +56,11 @@ extension AdminEndpoints {
 
   // MARK: Parts of requests
 
-  /// Applies `allow`, `deny`, `expiration` and `neverExpires`, which creation and change share.
-  private func update(_ key: AccessKey, _ body: JSON) async throws -> AccessKey {
-    var mayCreateBuckets: Bool?
-    if try body["allow"]?.flag("createBucket") == true { mayCreateBuckets = true }
-    if try body["deny"]?.flag("createBucket") == true { mayCreateBuckets = false }
-    var expiration: WallTime??
-    if let text = try body.text("expiration") {
-      guard let time = DateText.parse(text) else {
-        throw AdminError.invalid("expiration is no date such as 2026-11-21T09:22:00Z")
-      }
-      expiration = .some(time)
-    } else if try body.flag("neverExpires") {
-      expiration = .some(nil)
-    }
-    if mayCreateBuckets == nil, expiration == nil { return key }
+  private func apply(_ change: KeyChange, to key: AccessKey) async throws -> AccessKey {
+    guard change != KeyChange() else { return key }
     return try await store.accessKeys.update(
-      key.id, mayCreateBuckets: mayCreateBuckets, expiration: expiration)
+      key.id, name: change.name, mayCreateBuckets: change.mayCreateBuckets,
+      expiration: change.expiration)
   }
 
   private func key(id: String) async throws -> AccessKey {
@@ -80,21 +68,13 @@ extension AdminEndpoints {
     return key
   }
 
-  /// The key with an ID, the beginning of an ID, or a name, that no other key has.
+  /// The key with an ID, a name, or the beginning of one that no other key has.
   private func key(matching pattern: String) async throws -> AccessKey {
     if let key = try await store.accessKeys.get(pattern) { return key }
-    let keys = try await store.accessKeys.list()
-    let named = keys.filter { $0.name == pattern }
-    let matches =
-      named.isEmpty
-      ? keys.filter { pattern.utf8.count >= 4 && $0.id.hasPrefix(pattern) } : named
-    switch matches.count {
-    case 0: throw AdminError(404, "NoSuchAccessKey", "there is no access key \(pattern)")
-    case 1: return matches[0]
-    default:
-      throw AdminError.invalid(
-        "\(matches.count) access keys match \(pattern); give the ID, as `key list` shows it")
-    }
+    let search = Search(
+      noun: "access key", code: "NoSuchAccessKey", things: try await store.accessKeys.list(),
+      id: \.id, names: { $0.name.isEmpty ? [] : [$0.name] })
+    return try search.find(pattern)
   }
 
   private func document(_ key: AccessKey, showsSecret: Bool) async throws -> JSON {
@@ -118,5 +98,30 @@ extension AdminEndpoints {
           ]
         }),
     ]
+  }
+}
+
+/// What creation and change of a key share.
+private struct KeyChange: Equatable {
+  var name: String?
+  var mayCreateBuckets: Bool?
+  /// `.some(nil)`: for ever.
+  var expiration: WallTime??
+
+  /// No change.
+  init() {}
+
+  init(_ body: JSON) throws(AdminError) {
+    name = try body.text("name")
+    if try body["allow"]?.flag("createBucket") == true { mayCreateBuckets = true }
+    if try body["deny"]?.flag("createBucket") == true { mayCreateBuckets = false }
+    if let text = try body.text("expiration") {
+      guard let time = DateText.parse(text) else {
+        throw AdminError.invalid("'\(text)' is no date such as 2026-11-21T09:22:00Z")
+      }
+      expiration = .some(time)
+    } else if try body.flag("neverExpires") {
+      expiration = .some(nil)
+    }
   }
 }

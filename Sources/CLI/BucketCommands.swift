@@ -4,7 +4,8 @@ import Base
 import Codecs
 
 enum BucketCommands {
-  private static let key = Option("--key", "KEY", "the access key: its ID or its name")
+  private static let key = Option(
+    "--key", "KEY", "the access key: its ID, its name, or how one of them begins")
   private static let read = Option("--read", nil, "reading and listing objects")
   private static let write = Option("--write", nil, "writing and deleting objects")
   private static let owner = Option("--owner", nil, "changing and deleting the bucket")

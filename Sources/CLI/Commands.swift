@@ -1,5 +1,7 @@
 // The table of all commands, in the order of the help text.
 
+import Base
+
 /// All commands, and how a command line finds its own.
 enum Commands {
   static let all: [Command] =
@@ -38,7 +40,9 @@ enum Commands {
       let found = words.count > 1 ? "unknown command '\(words[0]) \(words[1])'" : "what of it?"
       return UsageError("\(found); `grange \(words[0])` takes one of: \(choices)")
     }
-    return UsageError("unknown command '\(words[0])'")
+    let near = NearestName.find(words[0], among: all.compactMap(\.words.first))
+    let suggestion = near.map { "; did you mean \($0)?" } ?? ""
+    return UsageError("unknown command '\(words[0])'\(suggestion)")
   }
 
   private static func check(_ arguments: Arguments, against command: Command) throws(UsageError) {

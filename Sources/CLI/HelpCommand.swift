@@ -1,9 +1,16 @@
 // `grange help`.
 
 enum HelpCommand {
+  private static let markdown = Option(
+    "--markdown", nil, "print the page that documents every command")
+
   static let command = Command(
-    "help", ["[COMMAND]", "[SUBCOMMAND]"], [], "Shows what a command does and takes"
+    "help", ["[COMMAND]", "[SUBCOMMAND]"], [markdown], "Shows what a command does and takes"
   ) { context in
+    if context.arguments.has(markdown) {
+      context.console.print(String(CommandsPage.markdown.dropLast()))
+      return 0
+    }
     let words = context.arguments.operands
     guard !words.isEmpty else {
       context.console.print(overview)

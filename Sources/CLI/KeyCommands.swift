@@ -9,7 +9,8 @@ enum KeyCommands {
   private static let showSecret = Option("--show-secret", nil, "show the secret too")
   private static let name = Option("--name", "NAME", "a name for people")
   private static let createBucket = Option("--create-bucket", nil, "creating buckets")
-  private static let expiresIn = Option("--expires-in", "TIME", "stop working after, say, 30d")
+  private static let expires = Option(
+    "--expires", "TIME", "when it ends: after 12h or 30d, on 2027-01-31, or never")
   private static let yes = Option("--yes", nil, "really do it")
 
   static let all: [Command] = [
@@ -18,7 +19,7 @@ enum KeyCommands {
       "key info", ["KEY"], [showSecret], "Shows an access key and the buckets that it may use",
       run: info),
     Command(
-      "key create", ["[NAME]"], [createBucket, expiresIn],
+      "key create", ["[NAME]"], [createBucket, expires],
       "Creates an access key and prints its secret", run: create),
     Command(
       "key import", ["ID", "SECRET"], [name, yes],
@@ -26,11 +27,14 @@ enum KeyCommands {
       run: importKey),
     Command("key delete", ["KEY"], [yes], "Deletes an access key and its rights", run: delete),
     Command("key allow", ["KEY"], [createBucket], "Gives an access key a right") {
-      try await change("allow", $0)
+      try await changeRight("allow", $0)
     },
     Command("key deny", ["KEY"], [createBucket], "Takes a right from an access key") {
-      try await change("deny", $0)
+      try await changeRight("deny", $0)
     },
+    Command(
+      "key update", ["KEY"], [name, expires], "Changes an access key's name or when it ends",
+      run: change),
     Command("key rename", ["KEY", "NAME"], [], "Gives an access key another name", run: rename),
   ]
 
@@ -56,24 +60,51 @@ enum KeyCommands {
     return 0
   }
 
-  /// A hundred years: beyond any plan, and within the four digits of a date's year.
-  private static let expirationMax: Duration = .seconds(36_500 * 86_400)
-
   private static func create(_ context: CommandContext) async throws -> Int32 {
     var body: [JSON.Member] = [JSON.Member("name", .string(context.operand(0)))]
     if context.arguments.has(createBucket) {
       body.append(JSON.Member("allow", ["createBucket": true]))
     }
-    if let text = context.arguments.value(expiresIn) {
-      guard let time = Duration(text: text), time > .zero, time <= expirationMax else {
-        throw UsageError("--expires-in takes a time such as 12h or 30d, at most 36500d")
-      }
-      let end = context.group.wallNow.milliseconds + time.components.seconds * 1000
-      let date = CivilTime(WallTime(milliseconds: end)).iso8601
-      body.append(JSON.Member("expiration", .string(date)))
+    if let text = context.arguments.value(expires) {
+      body.append(try expiration(text, now: context.group.wallNow))
     }
     context.show(try await context.admin.post("CreateKey", [], .object(body)), describe)
     return 0
+  }
+
+  private static func change(_ context: CommandContext) async throws -> Int32 {
+    var body: [JSON.Member] = []
+    if let name = context.arguments.value(name) { body.append(JSON.Member("name", .string(name))) }
+    if let text = context.arguments.value(expires) {
+      body.append(try expiration(text, now: context.group.wallNow))
+    }
+    guard !body.isEmpty else { throw UsageError("say what to change: --name, --expires") }
+    return try await update(context, .object(body))
+  }
+
+  /// A hundred years: beyond any plan, and within the four digits of a date's year.
+  private static let expirationMax: Duration = .seconds(36_500 * 86_400)
+
+  /// The member of a request that says when a key ends.
+  private static func expiration(
+    _ text: String, now: WallTime
+  ) throws(UsageError) -> JSON.Member {
+    if text == "never" { return JSON.Member("neverExpires", true) }
+    if let time = Duration(text: text), time > .zero, time <= expirationMax {
+      let end = WallTime(milliseconds: now.milliseconds + time.components.seconds * 1000)
+      return JSON.Member("expiration", .string(CivilTime(end).iso8601))
+    }
+    // A day alone begins at midnight, UTC. What else looks like a date is for the node to read.
+    let day = text.split(separator: "-", omittingEmptySubsequences: false)
+    if day.count == 3, day.allSatisfy({ $0.allSatisfy(\.isNumber) }) {
+      return JSON.Member("expiration", .string("\(text)T00:00:00Z"))
+    }
+    guard text.contains("T"), text.contains(":") else {
+      throw UsageError(
+        "--expires takes a time such as 12h or 30d (at most 36500d), a date such as 2027-01-31 or "
+          + "2027-01-31T12:00:00Z, or never")
+    }
+    return JSON.Member("expiration", .string(text))
   }
 
   private static func importKey(_ context: CommandContext) async throws -> Int32 {
@@ -106,7 +137,9 @@ enum KeyCommands {
     return 0
   }
 
-  private static func change(_ direction: String, _ context: CommandContext) async throws -> Int32 {
+  private static func changeRight(
+    _ direction: String, _ context: CommandContext
+  ) async throws -> Int32 {
     guard context.arguments.has(createBucket) else {
       throw UsageError("say which right: --create-bucket")
     }
@@ -124,18 +157,19 @@ enum KeyCommands {
     return 0
   }
 
-  /// The key with this ID or name.
+  /// The key with this ID or name, or the only one whose ID or name begins so.
   static func find(_ name: String, _ context: CommandContext) async throws -> JSON {
     try await context.admin.get("GetKeyInfo", [FormField("search", name)])
   }
 
   private static func describe(_ key: JSON) -> String {
+    let ended = key["expired"]?.bool == true ? " (it no longer works)" : ""
     var text = """
       Name:               \(TextTable.harmless(key["name"]?.string ?? ""))
       Access key:         \(key["accessKeyId"]?.string ?? "")
       Secret key:         \(key["secretAccessKey"]?.string ?? "(hidden; --show-secret)")
       Created:            \(key["created"]?.string ?? "")
-      Expires:            \(key["expiration"]?.string ?? "never")
+      Expires:            \(key["expiration"]?.string ?? "never")\(ended)
       May create buckets: \(key["permissions"]?["createBucket"]?.bool == true ? "yes" : "no")
       """
     let buckets = key["buckets"]?.array ?? []

@@ -32,13 +32,13 @@ final class Lines: Sendable {
     #expect(run(["--help"]).output.contains("Usage: grange COMMAND"))
     #expect(run(["help"]).output.contains("bucket create NAME"))
     #expect(run(["bucket", "allow", "-h"]).output.contains("[--key KEY]"))
-    #expect(run(["help", "key", "create"]).output.contains("--expires-in TIME"))
+    #expect(run(["help", "key", "create"]).output.contains("--expires TIME"))
   }
 
   @Test(
     arguments: [
       ([], "no command"),
-      (["frobnicate"], "unknown command 'frobnicate'"),
+      (["frobnicate"], "unknown command 'frobnicate'; try"),
       (["bucket"], "`grange bucket` takes one of: list, info"),
       (["bucket", "crate"], "unknown command 'bucket crate'"),
       (["bucket", "info"], "BUCKET is missing; try: grange help bucket info"),
@@ -51,7 +51,11 @@ final class Lines: Sendable {
       (["bucket", "allow", "b"], "--key is missing"),
       (["bucket", "allow", "b", "--key", "k"], "say which rights"),
       (["key", "allow", "k"], "say which right"),
-      (["key", "create", "--expires-in", "soon"], "--expires-in takes a time"),
+      (["key", "create", "--expires", "soon"], "--expires takes a time"),
+      (["key", "create", "--expires", "0d"], "--expires takes a time"),
+      (["key", "create", "--expires", "36501d"], "--expires takes a time"),
+      (["key", "update", "k"], "say what to change"),
+      (["bukcet", "list"], "unknown command 'bukcet'; did you mean bucket?"),
       (["repair", "blocks"], "this version only looks"),
       (["help", "frobnicate"], "unknown command 'frobnicate'"),
     ] as [([String], String)])

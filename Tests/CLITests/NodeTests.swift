@@ -70,6 +70,67 @@ import Testing
     await node.stop()
   }
 
+  @Test func endsKeys() async throws {
+    let node = try await LiveNode.start()
+    let key = try json(node.command("key", "create", "guest", "--expires", "2d", "--json"))
+    let id = try #require(key["accessKeyId"]?.string)
+    #expect(key["expiration"] != nil && key["expired"] == false)
+    func update(_ text: String) throws -> JSON {
+      try json(node.command("key", "update", id, "--expires", text, "--json"))
+    }
+    #expect(try update("2031-02-03")["expiration"] == "2031-02-03T00:00:00.000Z")
+    #expect(try update("2031-02-03T04:05:06+01:00")["expiration"] == "2031-02-03T03:05:06.000Z")
+    #expect(try update("never")["expiration"]?.isNull == true)
+    #expect(try update("2020-01-01")["expired"] == true)
+    #expect(node.command("key", "info", id).output.contains("Z (it no longer works)\n"))
+    #expect(
+      try json(node.command("key", "update", id, "--name", "visitor", "--json"))["name"]
+        == "visitor")
+    #expect(node.command("key", "update", id, "--expires", "2031-02-30").errors.contains("no date"))
+    // What is refused leaves no key behind.
+    #expect(node.command("key", "create", "late", "--expires", "2031-02-30").code == 1)
+    #expect(try json(node.command("key", "list", "--json")).array?.count == 2)
+    await node.stop()
+  }
+
+  @Test func findsWhatIsMeant() async throws {
+    let node = try await LiveNode.start()
+    for name in ["photos", "phones", "backup"] {
+      #expect(node.command("bucket", "create", name).code == 0)
+    }
+    let id = try #require(
+      try json(node.command("bucket", "info", "photos", "--json"))["id"]?.string)
+    for text in [id, String(id.prefix(5)), "phot", "photos"] {
+      #expect(
+        try json(node.command("bucket", "info", text, "--json"))["id"]?.string == id, "\(text)")
+    }
+    let ambiguous = node.command("bucket", "info", "pho").errors
+    #expect(ambiguous.hasPrefix("pho may mean 2 buckets: phones ("), "\(ambiguous)")
+    #expect(ambiguous.contains("; photos (\(id.prefix(26))); say more"), "\(ambiguous)")
+    #expect(
+      node.command("bucket", "delete", "bakcup").errors
+        == "there is no bucket bakcup; did you mean backup?")
+    #expect(
+      node.command("bucket", "unalias", "photo").errors
+        == "there is no bucket photo; did you mean photos?")
+    #expect(
+      node.command("bucket", "info", id.prefix(3) + "").errors.hasPrefix("there is no bucket"))
+
+    let alice = try json(node.command("key", "create", "alice", "--json"))
+    let key = try #require(alice["accessKeyId"]?.string)
+    _ = node.command("key", "create", "alina")
+    for text in [key, String(key.prefix(8)), "alic"] {
+      #expect(
+        try json(node.command("bucket", "allow", "phot", "--key", text, "--read", "--json"))[
+          "keys"]?[0]?["accessKeyId"]?.string == key)
+    }
+    #expect(node.command("key", "info", "ali").errors.hasPrefix("ali may mean 2 access keys: "))
+    #expect(node.command("key", "info", "alcie").errors.hasSuffix("; did you mean alice?"))
+    _ = node.command("key", "create", "alice")
+    #expect(node.command("key", "info", "alice").errors.hasPrefix("alice may mean 2 access keys: "))
+    await node.stop()
+  }
+
   @Test func limitsBuckets() async throws {
     let node = try await LiveNode.start()
     let set = try json(

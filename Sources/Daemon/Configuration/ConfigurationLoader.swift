@@ -4,6 +4,7 @@
 // errors; unknown GRANGE_ variables are warnings, because orchestrators invent such names (a Kubernetes service
 // called `grange` gives every container a GRANGE_PORT).
 
+private import Base
 private import Codecs
 private import Reactor
 private import Glibc

@@ -1,8 +1,9 @@
 // Which name was meant: for messages about names that do not exist.
 
-enum NearestName {
+/// Guesses at slips.
+package enum NearestName {
   /// The one of `names` that `name` is most likely a slip of; `nil` when none is near.
-  static func find(_ name: String, among names: some Sequence<String>) -> String? {
+  package static func find(_ name: String, among names: some Sequence<String>) -> String? {
     // The right key in the wrong section is a commoner slip than any typing error.
     let local = name.split(separator: ".").last
     let candidates = names.map { candidate in
