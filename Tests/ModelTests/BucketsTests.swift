@@ -17,6 +17,34 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "xn--abc", "sthree-abc", "sthree-configurator", "amzn-s3-demo-abc", "abc-s3alias", "abc--ol-s3",
+    "abc.mrap", "abc--x-s3", "abc--table-s3", "1.2.3.4", "999.0.0.1",
+  ])
+  func reservedNamesAreRefused(name: String) {
+    #expect(throws: ModelError.self) { try BucketName.check(name) }
+    // With something around it, it means nothing.
+    #expect(throws: Never.self) { try BucketName.check("a\(name)z") }
+  }
+
+  /// A name that only one key sees is a bucket's name all the same: clients make host names of it.
+  @Test func namesOfKeysFollowTheRules() throws {
+    try ModelWorld(seed: 5).run { node in
+      let buckets = node.store.buckets
+      let id = try await buckets.create("bucket").id
+      for name in ["My", "a_b", "192.168.1.1", "a..b"] {
+        await #expect(throws: ModelError.self) {
+          _ = try await buckets.create(localAlias: name, of: "KEY")
+        }
+        await #expect(throws: ModelError.self) {
+          try await buckets.addLocalAlias(name, of: "KEY", to: id)
+        }
+        await #expect(throws: ModelError.self) { try await buckets.addGlobalAlias(name, to: id) }
+      }
+      #expect(try await buckets.list().map(\.id) == [id])
+    }
+  }
+
   @Test func aBucketIsFoundByItsNamesAndItsID() throws {
     try ModelWorld(seed: 1).run { node in
       let buckets = node.store.buckets
