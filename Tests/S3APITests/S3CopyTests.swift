@@ -36,8 +36,6 @@ import Testing
         200, "PUT", "/other/copy", headers: Self.source("/bucket/\(row.key)"))
       #expect(try copied.xml().text(of: "ETag") == etag)
       try await node.expect(204, "DELETE", "/bucket/\(row.key)")
-      // Longer than released blocks stay.
-      try await node.runtime.sleep(for: .seconds(3600))
       let get = try await node.expect(200, "GET", "/other/copy")
       #expect(get.body == row.bytes)
       #expect(get.headers["etag"] == etag)
@@ -76,7 +74,6 @@ import Testing
       try await node.expect(
         200, "PUT", "/bucket/large",
         headers: Self.source("/bucket/large", ["x-amz-metadata-directive": "REPLACE"]))
-      try await node.runtime.sleep(for: .seconds(3600))
       #expect(try await node.expect(200, "GET", "/bucket/large").body == Self.large)
     }
   }
