@@ -66,8 +66,21 @@ package final class HTTPBody {
     owesContinue = false
     // A client that has begun to send does not wait any more (RFC 9110, section 10.1.1).
     guard mayStillContinue, messages.received.isEmpty else { return }
-    messages.pending.append("HTTP/1.1 100 Continue\r\n\r\n")
+    messages.pending.append(Self.continueLine)
     try await messages.flush()
+  }
+
+  private static let continueLine: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+
+  /// Answers a client that waits to be asked for nothing, in front of the response.
+  ///
+  /// Clients must not expect anything of an empty body (RFC 9110, section 10.1.1), and need no 100 if they do. But
+  /// botocore before 1.44, which many programs bring along, takes a final status in its place for that of its
+  /// next request as well, and then waits a minute for the rest.
+  func continueIfEmpty() {
+    guard owesContinue, contentLength == 0 else { return }
+    owesContinue = false
+    messages.pending.append(Self.continueLine)
   }
 
   /// Whether what is unread keeps the connection from being used again: the client was never told to send it, it

@@ -113,6 +113,7 @@ package final class HTTPExchange {
     guard responseState == .absent else { throw .alreadyResponded }
     responseState = .begun
     self.status = status
+    body.continueIfEmpty()
     body.mayStillContinue = false
     let framing = framing(status, contentLength: contentLength)
     if case .untilClose = framing { closes = true }
