@@ -46,7 +46,7 @@ package final class HTTPBody {
   ///   response may still be sent.
   package func read(into buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
     guard !hasEnded else { throw HTTPError.closed }
-    if owesContinue { try await sendContinue() }
+    if owesContinue, contentLength != 0 { try await sendContinue() }
     return try await reader.read(into: buffer)
   }
 

@@ -67,9 +67,7 @@ package struct RequestParser {
     }
     return ParsedRequest(
       head: head, framing: body, persists: framing.persists(minorVersion: line.minorVersion),
-      expectsContinue: framing.expectsContinue && line.minorVersion > 0
-        && body != .none && body != .length(0),
-      byteCount: end)
+      expectsContinue: framing.expectsContinue && line.minorVersion > 0, byteCount: end)
   }
 
   /// `method SP request-target SP HTTP-version`, with single spaces.
