@@ -4,6 +4,8 @@
 // words of a command, and goes on with its operands. An option means the same to every command that has it,
 // so where a value is expected is known before the command is.
 
+import Base
+
 /// An option of one or more commands.
 struct Option: Sendable, Equatable {
   /// With its dashes: `--config`.
@@ -61,7 +63,8 @@ extension Arguments {
       let name = Self.longName(String(word.prefix { $0 != "=" }))
       let attached = word.firstIndex(of: "=").map { String(word[word.index(after: $0)...]) }
       guard let option = options.first(where: { $0.name == name }) else {
-        throw UsageError("unknown option \(name)")
+        let near = NearestName.find(name, among: options.map(\.name))
+        throw UsageError("unknown option \(name)" + (near.map { "; did you mean \($0)?" } ?? ""))
       }
       if option.value == nil {
         guard attached == nil else { throw UsageError("\(name) takes no value") }
