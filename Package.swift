@@ -119,7 +119,12 @@ let package = Package(
     tests("CodecsTests", ["Base", "Codecs"]),
     tests("DaemonTests", ["Base", "Codecs", "Daemon", "Model", "Reactor"]),
     tests("CLITests", ["Base", "CLI", "Codecs", "Daemon", "Reactor"]),
-    tests("AdminAPITests", ["AdminAPI", "Base", "Codecs"]),
+    tests(
+      "AdminAPITests",
+      [
+        "AdminAPI", "Base", "Blocks", "Codecs", "LocalDB", "Model", "SimulatedWorld",
+        "Tables", "TestStorage",
+      ]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),
     tests("HTTPTests", ["Base", "HTTP", "Reactor", "SimulatedWorld", "TestCertificates"]),
     tests(
