@@ -216,4 +216,29 @@ import Testing
       #expect(try node.liveReferences() == held)
     }
   }
+
+  /// The coordinator knows the bucket from before it had a quota, so only the replicas can refuse.
+  @Test(arguments: [UInt64(1), 2, 3])
+  func theReplicasOfAClusterKeepIt(seed: UInt64) throws {
+    let cluster = try SimulatedCluster(seed: seed)
+    try cluster.runtime.run {
+      let buckets = cluster.nodes[0].store.buckets
+      let unlimited = try await buckets.create("bucket", owner: "KEY")
+      _ = try await buckets.setQuota(BucketQuota(objectsMax: 1), of: unlimited.id)
+      try await cluster.nodes[0].put(unlimited, "a", noise(5000))
+      // Every replica has the quota and the object by then.
+      try await cluster.runtime.sleep(for: .seconds(1))
+      let held = try cluster.nodes.map { try $0.liveReferences() }
+      for (size, node) in zip([10, 5000, 9000], cluster.nodes) {
+        await #expect(throws: Self.objects(max: 1, used: 1)) {
+          try await node.put(unlimited, "b", noise(size, 2))
+        }
+      }
+      for (node, held) in zip(cluster.nodes, held) {
+        try await node.settle()
+        #expect(try await node.get(unlimited, "b") == nil)
+        #expect(try node.liveReferences() == held)
+      }
+    }
+  }
 }
