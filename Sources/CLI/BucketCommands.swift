@@ -21,7 +21,7 @@ enum BucketCommands {
     Command(
       "bucket info", ["BUCKET"], [], "Shows a bucket: its names, size and who may use it", run: info
     ),
-    Command("bucket create", ["NAME"], [], "Creates a bucket", run: create),
+    Command("bucket create", ["NAME"], [local], "Creates a bucket", run: create),
     Command("bucket delete", ["BUCKET"], [yes], "Deletes an empty bucket", run: delete),
     Command(
       "bucket allow", ["BUCKET"], [key, read, write, owner],
@@ -64,8 +64,13 @@ enum BucketCommands {
   }
 
   private static func create(_ context: CommandContext) async throws -> Int32 {
-    let bucket = try await context.admin.post(
-      "CreateBucket", [], ["globalAlias": .string(context.operand(0))])
+    let name = JSON.string(context.operand(0))
+    var body: JSON = ["globalAlias": name]
+    if let local = context.arguments.value(local) {
+      let key = try await KeyCommands.find(local, context)
+      body = ["localAlias": ["accessKeyId": key["accessKeyId"] ?? .null, "alias": name]]
+    }
+    let bucket = try await context.admin.post("CreateBucket", [], body)
     context.show(bucket) { _ in "Created the bucket \(context.operand(0))." }
     return 0
   }

@@ -46,6 +46,11 @@ import Testing
     #expect(node.command("bucket", "unalias", "pictures").errors.contains("only name"))
     #expect(node.command("bucket", "alias", "pictures", "mine", "--local", "backup").code == 0)
     #expect(node.command("bucket", "unalias", "mine", "--local", id).code == 0)
+    let own = try json(node.command("bucket", "create", "own", "--local", "backup", "--json"))
+    #expect(own["globalAliases"]?.array?.isEmpty == true)
+    #expect(own["keys"]?[0]?["bucketLocalAliases"] == ["own"])
+    #expect(own["keys"]?[0]?["permissions"] == ["read": true, "write": true, "owner": true])
+    #expect(node.command("bucket", "delete", own["id"]?.string ?? "").code == 0)
     #expect(node.command("bucket", "info", "pictures").output.contains("backup"))
 
     #expect(node.command("key", "rename", id, "other").code == 0)
