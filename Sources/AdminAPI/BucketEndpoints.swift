@@ -164,7 +164,7 @@ extension AdminEndpoints {
   private func search() async throws -> Search<Bucket> {
     Search(
       noun: "bucket", code: "NoSuchBucket", things: try await store.buckets.list(), id: \.id.hex,
-      names: \.globalAliases)
+      names: { $0.globalAliases + $0.localAliases.map(\.name) })
   }
 
   private func document(_ bucket: Bucket) async throws -> JSON {

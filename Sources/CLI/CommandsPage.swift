@@ -14,8 +14,8 @@ package enum CommandsPage {
       The exit code is 0 when it was done, 1 when it failed, with one line that says why, and 2 when the
       command line is none of ours.
 
-      BUCKET is a bucket's name, its ID, or the beginning of a name, or of an ID from four digits on, that no other
-      bucket has. KEY is an access key's ID or name, or the beginning of one, likewise. When several begin so the
+      BUCKET is a bucket's name, be it one that only a key sees, its ID, or the beginning of a name, or of an ID from
+      four digits on, that no other bucket has. KEY is an access key's ID or name, or the beginning of one, likewise. When several begin so the
       message names them.
 
       """

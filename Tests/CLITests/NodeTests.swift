@@ -50,7 +50,8 @@ import Testing
     #expect(own["globalAliases"]?.array?.isEmpty == true)
     #expect(own["keys"]?[0]?["bucketLocalAliases"] == ["own"])
     #expect(own["keys"]?[0]?["permissions"] == ["read": true, "write": true, "owner": true])
-    #expect(node.command("bucket", "delete", own["id"]?.string ?? "").code == 0)
+    #expect(node.command("bucket", "info", "own", "--json").output.contains(id))
+    #expect(node.command("bucket", "delete", "own").code == 0)
     #expect(node.command("bucket", "info", "pictures").output.contains("backup"))
 
     #expect(node.command("key", "rename", id, "other").code == 0)
