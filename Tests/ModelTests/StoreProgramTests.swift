@@ -112,6 +112,8 @@ import Testing
     #expect(usage.objects == UInt64(reference.objects.count), "\(note)")
     #expect(usage.bytes == reference.objects.values.reduce(0) { $0 + UInt64($1.count) }, "\(note)")
     #expect(usage.unfinishedUploads == UInt64(reference.uploads.count), "\(note)")
+    let partBytes = reference.uploads.values.flatMap(\.parts.values).reduce(0) { $0 + $1.count }
+    #expect(usage.unfinishedBytes == UInt64(partBytes), "\(note)")
     for upload in reference.uploads.values {
       let page = try await node.store.uploads.parts(
         bucket: bucket, key: ObjectKey(upload.key), id: upload.id)
@@ -145,6 +147,9 @@ import Testing
     #expect(try node.liveReferences() == expected, "\(note)")
     #expect(try node.keys(of: "model_release").isEmpty, "\(note)")
     #expect(try node.keys(of: "model_open").isEmpty, "\(note)")
+    #expect(
+      try node.keys(of: "model_upload_bytes") == Set(reference.uploads.values.map(\.id.bytes)),
+      "\(note)")
   }
 
   private static func blocks(_ node: Node, _ version: ObjectVersion) async throws -> [BlockHash] {
