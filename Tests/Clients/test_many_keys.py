@@ -7,15 +7,27 @@ import pytest
 from harness import many_keys
 from harness.list_campaign import Campaign
 from harness.listings import Change, History, Listing, Page, Question, Wrong
+from harness.server import BUCKET, Server
 
 COUNT = 20_000
 
 
-def test_every_page_of_20_000_keys_is_right_also_beside_writers(server, request):
+@pytest.fixture
+def own_server(run_folder):
+    """Among the keys are some that XML cannot hold, which no test that lists all buckets should meet."""
+    server = Server(run_folder / "many-keys")
+    server.start()
+    try:
+        yield server
+        assert server.stop() == 0
+    finally:
+        server.kill()
+
+
+def test_every_page_of_20_000_keys_is_right_also_beside_writers(own_server, request):
     seed = request.config.getoption("seed") or random.randrange(1 << 32)
     print(f"seed {seed}")  # shown by a failure
-    assert server.client().request("PUT", "many-keys").status == 200
-    campaign = Campaign(server, "many-keys", COUNT, seed)
+    campaign = Campaign(own_server, BUCKET, COUNT, seed)
     campaign.fill()
     campaign.alone()
     campaign.beside_writers()
