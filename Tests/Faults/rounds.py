@@ -1,5 +1,6 @@
 """Rounds of load, fault, restart, check; and the quiet at the end."""
 
+import math
 import random
 import time
 
@@ -19,7 +20,7 @@ class Rounds:
         self.source = random.Random(seed)
         self.seed = seed
         self.rounds = rounds
-        self.deadline = time.monotonic() + minutes * 60
+        self.deadline = time.monotonic() + (minutes * 60 if minutes else math.inf)
         self.bytes_a_round = bytes_a_round
         self.journal = Journal()
         self.done = 0
