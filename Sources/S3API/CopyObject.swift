@@ -16,7 +16,9 @@ enum CopyObject {
   static func handle(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: .write)
     let key = try request.key()
-    let replaces = try replacesHeaders(request.headers)
+    let replaces = try Self.replaces("x-amz-metadata-directive", request.headers)
+    // No object has tags, so to copy them and to replace them by none is the same.
+    _ = try Self.replaces("x-amz-tagging-directive", request.headers)
     let algorithm = try checksumAlgorithm(request.headers)
     var attempts = 0
     while true {
@@ -37,12 +39,14 @@ enum CopyObject {
     }
   }
 
-  private static func replacesHeaders(_ headers: HTTPHeaders) throws(S3Error) -> Bool {
-    switch headers["x-amz-metadata-directive"] {
+  /// Whether the header `directive` asks for what the request sends, rather than for what the source has.
+  private static func replaces(
+    _ directive: String, _ headers: HTTPHeaders
+  ) throws(S3Error) -> Bool {
+    switch headers[directive] {
     case nil, "COPY": return false
     case "REPLACE": return true
-    default:
-      throw S3Error(.invalidArgument, "The x-amz-metadata-directive must be COPY or REPLACE.")
+    default: throw S3Error(.invalidArgument, "The \(directive) must be COPY or REPLACE.")
     }
   }
 

@@ -82,6 +82,7 @@ package enum Router {
     case ("GET", ""), ("GET", "partNumber"): .getObject
     case ("GET", "acl"): .getObjectACL
     case ("GET", "attributes"): .getObjectAttributes
+    case ("GET", "tagging"): .getObjectTagging
     case ("HEAD", ""), ("HEAD", "partNumber"): .headObject
     case ("PUT", ""): .putObject
     case ("DELETE", ""): .deleteObject
@@ -94,11 +95,15 @@ package enum Router {
     }
   }
 
-  /// Headers that change what an operation means, by how their names begin.
-  private static let unimplementedHeaders = [
-    "x-amz-bucket-object-lock-enabled", "x-amz-copy-source-server-side-encryption",
-    "x-amz-if-match-", "x-amz-object-lock-", "x-amz-server-side-encryption", "x-amz-tagging",
-    "x-amz-write-offset-bytes",
+  /// Headers that change what an operation means.
+  private static let unimplementedHeaders: Set<String> = [
+    "x-amz-bucket-object-lock-enabled", "x-amz-tagging", "x-amz-write-offset-bytes",
+  ]
+
+  /// The same, by how their names begin.
+  private static let unimplementedPrefixes = [
+    "x-amz-copy-source-server-side-encryption", "x-amz-if-match-", "x-amz-object-lock-",
+    "x-amz-server-side-encryption",
   ]
 
   /// Conditions of writes: to ignore them would overwrite what the client wants kept.
@@ -113,7 +118,8 @@ package enum Router {
     for index in headers.indices {
       let field = headers.raw(at: index)
       let isUnknown =
-        unimplementedHeaders.contains { field.name.utf8.starts(with: $0.utf8) }
+        (unimplementedHeaders.contains(field.name)
+          || unimplementedPrefixes.contains { field.name.utf8.starts(with: $0.utf8) })
         && !field.value.elementsEqual("false".utf8)
       let isCondition = operation.isWrite && writeConditions.contains(field.name)
       if isUnknown || isCondition {

@@ -16,6 +16,7 @@ package enum S3Operation: String, CaseIterable, Sendable {
   case getObject = "GetObject"
   case getObjectACL = "GetObjectAcl"
   case getObjectAttributes = "GetObjectAttributes"
+  case getObjectTagging = "GetObjectTagging"
   case headBucket = "HeadBucket"
   case headObject = "HeadObject"
   case listBuckets = "ListBuckets"
@@ -45,8 +46,8 @@ package enum S3Operation: String, CaseIterable, Sendable {
       .uploadPart, .uploadPartCopy:
       true
     case .getBucketACL, .getBucketLocation, .getBucketVersioning, .getObject, .getObjectACL,
-      .getObjectAttributes, .headBucket, .headObject, .listBuckets, .listMultipartUploads,
-      .listObjects, .listObjectsV2, .listObjectVersions, .listParts:
+      .getObjectAttributes, .getObjectTagging, .headBucket, .headObject, .listBuckets,
+      .listMultipartUploads, .listObjects, .listObjectsV2, .listObjectVersions, .listParts:
       false
     }
   }
@@ -67,6 +68,7 @@ package enum S3Operation: String, CaseIterable, Sendable {
     case .getBucketVersioning: try await BucketEndpoints.versioning(request)
     case .getObjectACL: try await AccessControlLists.object(request)
     case .getObjectAttributes: try await GetObjectAttributes.handle(request)
+    case .getObjectTagging: try await ObjectTagging.get(request)
     case .getObject, .headObject: try await GetObject.handle(request)
     case .headBucket: try await BucketEndpoints.head(request)
     case .listBuckets: try await ListBuckets.handle(request)

@@ -187,6 +187,7 @@ def test_what_is_told_of_a_bucket_and_an_object(s3api, s3, bucket):
     told = api("get-object-attributes", *key, "--object-attributes", "ETag", "ObjectSize", "Checksum")
     assert (told["ETag"], told["ObjectSize"]) == (etag, 5)
     assert told["Checksum"]["ChecksumCRC32"] == "NhCmhg=="
+    assert api("get-object-tagging", *key)["TagSet"] == []
     (version,) = api("list-object-versions", *place)["Versions"]
     assert [version[name] for name in ("Key", "VersionId", "IsLatest", "ETag", "Size")] == [
         "object", "null", True, f'"{etag}"', 5]

@@ -181,3 +181,14 @@ def test_conditions_of_reads_hold(s3, bucket):
             with pytest.raises(ClientError) as error:
                 call(**place, **condition)
             assert status_of(error) == status, condition
+
+
+def test_tags_are_told_and_copied_as_none(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="object", Body=b"x")
+    assert s3.get_object_tagging(Bucket=bucket, Key="object")["TagSet"] == []
+    with pytest.raises(ClientError) as error:
+        s3.get_object_tagging(Bucket=bucket, Key="none")
+    assert code_of(error) == "NoSuchKey"
+    for directive in ("COPY", "REPLACE"):
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "object"},
+                       TaggingDirective=directive)

@@ -65,6 +65,26 @@ import Testing
     }
   }
 
+  /// AWS CLI asks for the tags before a copy in parts, and says what is to become of them.
+  @Test func noObjectHasTags() throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      let tagging = try await node.expect(200, "GET", "/bucket/small?tagging").xml()
+      #expect(tagging.name == "Tagging")
+      #expect(tagging.child("TagSet")?.children(named: "Tag").isEmpty == true)
+      #expect(try await node.expect(404, "GET", "/bucket/none?tagging").code == "NoSuchKey")
+      for (directive, status) in [("COPY", 200), ("REPLACE", 200), ("MIX", 400)] {
+        try await node.expect(
+          status, "PUT", "/bucket/a",
+          headers: Self.source("/bucket/small", ["x-amz-tagging-directive": directive]))
+      }
+      try await node.expect(
+        501, "PUT", "/bucket/a",
+        headers: Self.source(
+          "/bucket/small", ["x-amz-tagging-directive": "REPLACE", "x-amz-tagging": "a=b"]))
+    }
+  }
+
   @Test func anObjectIsCopiedOntoItselfOnlyToChangeIt() throws {
     try SimulatedS3.run { node in
       try await Self.fill(node)
