@@ -75,18 +75,29 @@ enum CopyObject {
       metadata.headers += sent.filter { $0.name == redirect }
     }
     if let algorithm, metadata.checksums.map(\.algorithm) != [algorithm] {
-      metadata.checksums = [try await checksum(algorithm, of: source, request.store)]
+      metadata.checksums = [try await checksum(algorithm, of: source, request)]
       metadata.checksumType = .fullObject
     }
     return metadata
   }
 
   /// The checksum of an object's bytes, which are read for it.
+  ///
+  /// Not computed on the event loop (BodyDigests.swift), and on the lane of reads, which no fsync holds up: the block
+  /// that is read meanwhile belongs to the memory that a client without progress loses.
   private static func checksum(
-    _ algorithm: ChecksumAlgorithm, of source: ObjectVersion, _ store: Store
+    _ algorithm: ChecksumAlgorithm, of source: ObjectVersion, _ request: S3Request
   ) async throws -> ObjectChecksum {
     var hasher = ChecksumHasher(algorithm)
-    try await store.objects.read(source, range: 0..<source.sizeBytes) { hasher.update($0) }
+    try await request.store.objects.read(source, range: 0..<source.sizeBytes) { bytes in
+      // Safe because the bytes stay until this closure has returned, which waits for the hashing.
+      nonisolated(unsafe) let bytes = bytes
+      hasher = try await request.runtime.blocking(.reading) { [hasher] in
+        var hasher = hasher
+        hasher.update(bytes)
+        return hasher
+      }
+    }
     return hasher.finish()
   }
 

@@ -99,7 +99,7 @@ package struct S3Handler: HTTPHandler {
     try Router.refuseWhatIsNotImplemented(operation, headers)
     let request = S3Request(
       exchange: exchange, headers: headers, target: target, address: address, caller: caller,
-      store: store,
+      store: store, runtime: runtime,
       region: options.region, collectedBody: collected)
     try await operation.perform(request)
   }

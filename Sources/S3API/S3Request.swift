@@ -15,6 +15,7 @@ struct S3Request {
   let address: RequestAddress
   let caller: Caller
   let store: Store
+  let runtime: any Runtime
   /// The region of the cluster.
   let region: String
   /// The body, when it had to be read before the signature could be checked.

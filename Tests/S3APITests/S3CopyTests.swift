@@ -1,7 +1,10 @@
 import Base
+import Blocks
 import Codecs
 import Crypto
 import HTTP
+import Model
+import SimulatedWorld
 import Testing
 
 @Suite struct S3CopyTests {
@@ -107,6 +110,21 @@ import Testing
       ).xml()
       #expect(copied.text(of: "ChecksumSHA256") == Base64.encode(Digests.sha256(Self.large)))
       #expect(copied.text(of: "ChecksumType") == "FULL_OBJECT")
+    }
+  }
+
+  /// A loop that hashes for seconds answers nobody.
+  @Test func aChecksumIsNotComputedOnTheLoop() throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      node.runtime.blockingDelay = .seconds(1) ... .seconds(1)
+      let start = node.runtime.now
+      try await node.expect(
+        200, "PUT", "/bucket/a",
+        headers: Self.source("/bucket/large", ["x-amz-checksum-algorithm": "SHA256"]))
+      // One call for each piece of 128 KiB, and few beside.
+      let pieces = (Self.large.count - 1) / ClientHold.pieceBytes + 1
+      #expect(node.runtime.now - start > .seconds(pieces))
     }
   }
 
