@@ -15,7 +15,8 @@ enum CopySource {
   ///   `S3Request.bucket` and `.object` throw.
   static func find(_ request: S3Request) async throws -> ObjectVersion {
     let (bucketName, key) = try parse(request.headers[header] ?? "")
-    let bucket = try await request.bucket(bucketName, anyOf: .read)
+    let bucket = try await request.bucket(
+      bucketName, anyOf: .read, ownerHeader: "x-amz-source-expected-bucket-owner")
     let version = try await request.object(ObjectKey(key), in: bucket)
     let conditions = ReadConditions(request.headers, prefix: header + "-")
     guard

@@ -102,8 +102,8 @@ package enum Router {
 
   /// The same, by how their names begin.
   private static let unimplementedPrefixes = [
-    "x-amz-copy-source-server-side-encryption", "x-amz-if-match-", "x-amz-object-lock-",
-    "x-amz-server-side-encryption",
+    "x-amz-copy-source-server-side-encryption", "x-amz-grant-", "x-amz-if-match-",
+    "x-amz-object-lock-", "x-amz-server-side-encryption",
   ]
 
   /// Conditions of writes: to ignore them would overwrite what the client wants kept.

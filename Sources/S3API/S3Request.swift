@@ -34,16 +34,22 @@ struct S3Request {
   ///
   /// - Throws: `NoSuchBucket`, `AccessDenied`.
   func bucket(anyOf permissions: Permissions) async throws -> Bucket {
-    try await bucket(bucketName, anyOf: permissions)
+    try await bucket(bucketName, anyOf: permissions, ownerHeader: "x-amz-expected-bucket-owner")
   }
 
-  /// The bucket called `name`, as above.
-  func bucket(_ name: String, anyOf permissions: Permissions) async throws -> Bucket {
+  /// The bucket called `name`, as above; the header `ownerHeader` may say whose it must be.
+  func bucket(
+    _ name: String, anyOf permissions: Permissions, ownerHeader: String
+  ) async throws -> Bucket {
     guard let bucket = try await store.buckets.resolve(name, for: caller.accessKey.id) else {
       throw S3Error(.noSuchBucket, details: [S3Error.Detail("BucketName", name)])
     }
     guard !bucket.permissions(of: caller.accessKey.id).isDisjoint(with: permissions) else {
       throw S3Error(.accessDenied, "The access key has no such right in this bucket.")
+    }
+    // What S3 calls an account is an access key here, and a bucket may have several owners.
+    if let owner = headers[ownerHeader], !bucket.permissions(of: owner).contains(.owner) {
+      throw S3Error(.accessDenied, "The access key in \(ownerHeader) does not own this bucket.")
     }
     return bucket
   }

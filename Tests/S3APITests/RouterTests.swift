@@ -94,6 +94,7 @@ import Testing
     ("x-amz-bucket-object-lock-enabled", "true", .createBucket, true),
     ("x-amz-bucket-object-lock-enabled", "false", .createBucket, false),
     ("x-amz-acl", "private", .putObject, false),
+    ("x-amz-grant-read", "id=a", .putObject, true),
     ("x-amz-meta-copy-source", "a", .putObject, false),
   ])
   func headersThatChangeTheMeaningAreNotIgnored(

@@ -113,6 +113,22 @@ import Testing
     }
   }
 
+  /// Who says whose bucket it must be would rather fail than write into another's.
+  @Test(arguments: ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"])
+  func theExpectedOwnerMustBeOne(header: String) throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      let reader = try await node.store.accessKeys.create(name: "reader")
+      let bucket = try #require(try await node.store.buckets.resolve("bucket", for: nil))
+      _ = try await node.store.buckets.allow([.read, .write], to: reader.id, in: bucket.id)
+      for (owner, status) in [(SimulatedS3.accessKeyID, 200), (reader.id, 403), ("", 403)] {
+        let answer = try await node.expect(
+          status, "PUT", "/bucket/a", headers: Self.source("/bucket/small", [header: owner]))
+        #expect(answer.code == (status == 403 ? "AccessDenied" : nil))
+      }
+    }
+  }
+
   /// A loop that hashes for seconds answers nobody.
   @Test func aChecksumIsNotComputedOnTheLoop() throws {
     try SimulatedS3.run { node in
