@@ -25,7 +25,10 @@ package struct S3Handler: HTTPHandler {
     /// Who is believed about the address of a client.
     package var trustedProxies = TrustedProxies()
     /// Whether each request gets a line in the log.
-    package var logsAccess = true
+    ///
+    /// Not unless asked for: a line is a write(2) on the event loop, which stands still while what reads the log does
+    /// not keep up.
+    package var logsAccess = false
 
     package init(region: String = "grange", rootDomain: String = "") {
       self.region = region

@@ -67,8 +67,10 @@ final class SimulatedS3: Sendable {
     self.folder = folder
     let metrics = MetricsRegistry()
     store = try Self.openStore(runtime, folder, metrics)
+    var s3Options = S3Handler.Options(region: Self.region, rootDomain: ".s3.test")
+    s3Options.logsAccess = true
     let handler = S3Handler(
-      options: .init(region: Self.region, rootDomain: ".s3.test"), store: store, runtime: runtime,
+      options: s3Options, store: store, runtime: runtime,
       metrics: metrics, logger: logger)
     var options = HTTPServer.Options()
     options.requestIDHeader = S3Handler.requestIDHeader

@@ -53,7 +53,7 @@ package struct Configuration: Equatable, Sendable {
     package var tlsCertificate: String?
     package var tlsKey: String?
     package var trustedProxies: [String] = []
-    package var logsAccess = true
+    package var logsAccess = false
   }
 
   /// Buckets as web sites.

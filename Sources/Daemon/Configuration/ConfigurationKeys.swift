@@ -84,7 +84,7 @@ extension ConfigurationKey {
       "Proxies whose X-Forwarded-For is believed"),
     ConfigurationKey(
       "s3.access_log", \.s3.logsAccess, .boolean,
-      "Whether each request gets a line in the log, at level info"),
+      "Whether each request gets a line in the log, at level info. What reads the log must keep up"),
     ConfigurationKey("web.bind", \.web.bind, .address, "Where browsers connect to"),
     ConfigurationKey(
       "web.root_domain", \.web.rootDomain, .optional(.domain),
