@@ -28,7 +28,8 @@ package struct Authenticator: Sendable {
   /// The sender of a request; `nil` when it is anonymous.
   ///
   /// - Parameter body: reads all of the body; called when the signature covers its digest and no header
-  ///   states that, as with curl before version 8, and once all else that can be checked was found right.
+  ///   states that, as with curl before version 8, once all else that can be checked was found right, and not for an
+  ///   expired key.
   /// - Throws: `S3Error` when the request claims a sender and that is not so; what `AccessKeys.get` throws.
   package nonisolated(nonsending) func authenticate(
     _ head: HTTPRequestHead, _ target: RequestTarget,
@@ -42,16 +43,20 @@ package struct Authenticator: Sendable {
         .invalidAccessKeyID,
         details: [S3Error.Detail("AWSAccessKeyId", claim.scope.accessKeyID)])
     }
-    if let end = accessKey.expiration, accessKey.isExpired(at: now) {
+    let isStated = claim.form != .header || head.headers.contains("x-amz-content-sha256")
+    let isExpired = accessKey.isExpired(at: now)
+    var bodySHA256: [UInt8]?
+    // No body is kept for an expired key: with one that is not empty, the signature counts as wrong.
+    if !isStated { bodySHA256 = Digests.sha256(isExpired ? [] : try await body()) }
+    let signature = try verifier.verify(
+      claim, head, target, secret: accessKey.secret, bodySHA256: bodySHA256)
+    // Only who has the secret is told.
+    if let end = accessKey.expiration, isExpired {
       throw S3Error(
         .accessDenied,
         "The access key expired at \(CivilTime(end).iso8601); whoever runs this service can extend it."
       )
     }
-    let isStated = claim.form != .header || head.headers.contains("x-amz-content-sha256")
-    let signature = try verifier.verify(
-      claim, head, target, secret: accessKey.secret,
-      bodySHA256: isStated ? nil : Digests.sha256(try await body()))
     return Caller(accessKey: accessKey, signature: signature)
   }
 }
