@@ -17,7 +17,8 @@ enum AccessControlLists {
 
   /// Answers `GET /bucket/key?acl`.
   static func object(_ request: S3Request) async throws {
-    let bucket = try await request.bucket(anyOf: .all)
+    // Who may only write must not learn which keys there are.
+    let bucket = try await request.bucket(anyOf: [.read, .owner])
     _ = try await request.object(in: bucket)
     try await respond(request, bucket)
   }

@@ -61,6 +61,26 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (Permissions.write, "k", 403), (.write, "none", 403), (.read, "none", 404), (.owner, "k", 200),
+  ])
+  func whoMayOnlyWriteDoesNotLearnWhichKeysThereAre(
+    _ row: (right: Permissions, key: String, status: Int)
+  ) throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      try await node.expect(200, "PUT", "/bucket/k", body: [1])
+      let other = try await node.store.accessKeys.create(name: "other")
+      let bucket = try #require(try await node.store.buckets.resolve("bucket", for: nil))
+      _ = try await node.store.buckets.allow(row.right, to: other.id, in: bucket.id)
+      var signing = SimulatedS3.Signing()
+      signing.accessKeyID = other.id
+      signing.secret = other.secret
+      let answer = try await node.send("GET", "/bucket/\(row.key)?acl", signing: signing)
+      #expect(answer.status == row.status)
+    }
+  }
+
   @Test func theHashOfTheBodyIsCompared() throws {
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
