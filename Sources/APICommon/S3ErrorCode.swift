@@ -21,6 +21,7 @@ package enum S3ErrorCode: String, Sendable, CaseIterable {
   case invalidDigest = "InvalidDigest"
   case invalidLocationConstraint = "InvalidLocationConstraint"
   case invalidPart = "InvalidPart"
+  case invalidPartNumber = "InvalidPartNumber"
   case invalidPartOrder = "InvalidPartOrder"
   case invalidRange = "InvalidRange"
   case invalidRequest = "InvalidRequest"
@@ -59,7 +60,7 @@ package enum S3ErrorCode: String, Sendable, CaseIterable {
     case .bucketAlreadyExists, .bucketAlreadyOwnedByYou, .bucketNotEmpty, .operationAborted: 409
     case .missingContentLength: 411
     case .preconditionFailed: 412
-    case .invalidRange: 416
+    case .invalidPartNumber, .invalidRange: 416
     case .internalError: 500
     case .notImplemented: 501
     case .serviceUnavailable, .slowDown: 503
@@ -91,6 +92,7 @@ package enum S3ErrorCode: String, Sendable, CaseIterable {
     case .invalidDigest: "The Content-MD5 is not the base 64 of 16 bytes."
     case .invalidLocationConstraint: "The location constraint is not the region of this cluster."
     case .invalidPart: "A part does not exist or has another ETag."
+    case .invalidPartNumber: "The object has no part with this number."
     case .invalidPartOrder: "The parts are not listed in ascending order."
     case .invalidRange: "The range starts behind the end of the object."
     case .invalidRequest: "The request is not valid."

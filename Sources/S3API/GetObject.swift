@@ -97,9 +97,7 @@ enum GetObject {
     let whole = 0..<version.sizeBytes
     if let number = try request.number("partNumber") {
       if version.partCount == 0 && number == 1 { return Selection(range: whole, status: 200) }
-      guard let range = version.range(ofPart: number) else {
-        throw unsatisfiable(version)
-      }
+      guard let range = version.range(ofPart: number) else { throw noPart(number, version) }
       return Selection(range: range, status: range.isEmpty ? 200 : 206, part: number)
     }
     guard
@@ -111,6 +109,18 @@ enum GetObject {
     case .part(let range): return Selection(range: range, status: 206)
     case .unsatisfiable: throw unsatisfiable(version)
     }
+  }
+
+  private static func noPart(_ number: Int, _ version: ObjectVersion) -> S3Error {
+    // An object that was uploaded in one piece counts as its only part.
+    let count = max(version.partCount, 1)
+    return S3Error(
+      .invalidPartNumber,
+      "The object has no part \(number); it has \(count) \(count == 1 ? "part" : "parts").",
+      details: [
+        S3Error.Detail("PartNumberRequested", String(number)),
+        S3Error.Detail("ActualPartCount", String(count)),
+      ])
   }
 
   private static func unsatisfiable(_ version: ObjectVersion) -> S3Error {

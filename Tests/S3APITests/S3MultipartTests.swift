@@ -102,7 +102,13 @@ import Testing
       let part = try await node.expect(206, "GET", "/bucket/k?partNumber=2")
       #expect(part.body == Self.second)
       #expect(part.headers["x-amz-mp-parts-count"] == "2")
-      try await node.expect(416, "GET", "/bucket/k?partNumber=3")
+      try await node.expect(200, "PUT", "/bucket/whole", body: [1])
+      for (target, count) in [("k?partNumber=3", "2"), ("whole?partNumber=2", "1")] {
+        let answer = try await node.expect(416, "GET", "/bucket/\(target)")
+        #expect(answer.code == "InvalidPartNumber")
+        #expect(try answer.xml().text(of: "ActualPartCount") == count)
+        #expect(try answer.xml().text(of: "Message")?.contains("it has \(count) part") == true)
+      }
     }
   }
 
