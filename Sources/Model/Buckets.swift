@@ -31,6 +31,16 @@ package final class Buckets: Sendable {
     }
   }
 
+  /// Whether `name` is a bucket's for every key.
+  ///
+  /// For strangers: two reads, where `resolve` looks through all buckets for a name that may be a displaced one.
+  package func hasGlobalAlias(_ name: String) async throws -> Bool {
+    try await ModelError.translating {
+      guard let alias = try await alias(.global(name)) else { return false }
+      return try await row(alias.bucket) != nil
+    }
+  }
+
   /// The bucket with `id`.
   package func get(_ id: BucketID) async throws -> Bucket? {
     try await ModelError.translating {

@@ -5,8 +5,8 @@
 // any step throws becomes an error document.
 //
 // Invariants:
-//   1. Nothing is read from the store, but the access key, before the signature was found right; and of the body
-//      only what UnstatedBodies.swift allows.
+//   1. Nothing is read from the store before the signature was found right, but the access key, or for a request
+//      without a signature the name of its bucket; and of the body only what UnstatedBodies.swift allows.
 //   2. Whatever is asked for and is not implemented is answered 501; it is never done halfway.
 
 import APICommon
@@ -109,7 +109,7 @@ package struct S3Handler: HTTPHandler {
 
   /// Why a stranger is refused: as in S3, who asks for a bucket that does not exist learns that.
   private func refusal(ofAnonymous address: RequestAddress) async throws -> S3Error {
-    if let name = address.bucket, try await store.buckets.resolve(name, for: nil) == nil {
+    if let name = address.bucket, try await !store.buckets.hasGlobalAlias(name) {
       return S3Error(.noSuchBucket, details: [S3Error.Detail("BucketName", name)])
     }
     return S3Error(.accessDenied, "Anonymous requests are refused; sign the request.")

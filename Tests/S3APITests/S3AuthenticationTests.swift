@@ -31,6 +31,19 @@ import Testing
     }
   }
 
+  /// Two reads answer a stranger: whatever is no plain name would have all buckets looked through.
+  @Test func aStrangerLearnsOfPlainNamesOnly() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let bucket = try #require(try await node.store.buckets.resolve("bucket", for: nil))
+      for (name, code) in [
+        ("bucket", "AccessDenied"), ("none", "NoSuchBucket"), (bucket.id.hex, "NoSuchBucket"),
+      ] {
+        #expect(try await node.send("GET", "/\(name)", signing: nil).code == code)
+      }
+    }
+  }
+
   @Test func aKeyDoesWhatItHasTheRightTo() throws {
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
