@@ -36,7 +36,7 @@ extension S3Error {
     case .keyTooLong: self.init(.keyTooLong)
     case .invalidRange: self.init(.invalidRange)
     case .sourceChanged:
-      self.init(.operationAborted, "The source of the copy is being replaced; try again.")
+      self.init(.operationAborted, "The object that is read was replaced or deleted; try again.")
     case .noSuchUpload: self.init(.noSuchUpload)
     case .invalidPartNumber:
       self.init(.invalidArgument, "A part number is from 1 to \(MultipartUploads.partNumberMax).")

@@ -85,7 +85,10 @@ extension BlockService {
   ) async throws -> BlockBuffer {
     buffer.contents = 0..<0
     guard try await source.fetch(hash, into: buffer) else {
-      logger.error(
+      // Without references it belonged to what was replaced or deleted while someone read it.
+      let isNeeded = try counts.count(hash).map { $0.live > 0 } ?? false
+      logger.log(
+        isNeeded ? .error : .debug,
         "A block cannot be read.", [("block", hash.hex), ("error", "\(error)")])
       throw error
     }

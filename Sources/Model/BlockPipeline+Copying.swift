@@ -19,12 +19,14 @@ extension BlockPipeline {
       bytes[Int(range.lowerBound)..<Int(range.upperBound)].withUnsafeBytes { gathered.fill($0) }
     } else {
       var walk = BlockWalk(parts, source, range)
-      while let piece = try await walk.next() {
+      while let piece = try await next(&walk, of: source) {
         var start = piece.range.lowerBound
         // A block may be larger than ours: from a time when `block_size` was larger.
         while start < piece.range.upperBound {
           let end = min(start + blockBytes, piece.range.upperBound)
-          try await gather(piece.hash, start..<end, in: gathered)
+          try await parts.reading(source) {
+            try await gather(piece.hash, start..<end, in: gathered)
+          }
           start = end
           while gathered.contents.count >= blockBytes { try await flush(gathered, observe) }
         }
@@ -32,6 +34,12 @@ extension BlockPipeline {
     }
     while !gathered.contents.isEmpty { try await flush(gathered, observe) }
     try await waitForObserver()
+  }
+
+  private func next(
+    _ walk: inout BlockWalk, of source: ObjectVersion
+  ) async throws -> BlockWalk.Piece? {
+    try await parts.reading(source) { try await walk.next() }
   }
 
   private func gather(

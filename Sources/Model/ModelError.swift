@@ -29,7 +29,7 @@ package enum ModelError: Error, Equatable, Sendable {
   case keyTooLong
   /// A range lies outside of the object.
   case invalidRange
-  /// What was to be copied was replaced or deleted meanwhile.
+  /// What was to be read or copied was replaced or deleted meanwhile.
   case sourceChanged
 
   // Multipart uploads.

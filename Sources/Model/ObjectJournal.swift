@@ -2,6 +2,7 @@
 // for itself.
 //
 //   model_release   references to release: the durable release queue
+//   model_manifest_release   manifest rows to drop, once nobody can read the blocks that they list
 //   model_open      open uploads with the moment of their last renewal, for the reaper
 //   model_usage     counts of each bucket
 //   model_upload_bytes   counts of each open multipart upload
@@ -20,6 +21,9 @@ import Tables
 package struct ObjectJournal: Sendable {
   /// The release queue, in the order in which entries came in: `releaseKey`.
   package let releases: Tree
+  /// Entries whose references are released and whose manifest rows are still there, in the order in which the
+  /// references went.
+  let manifestReleases: Tree
   /// Open uploads.
   let open: Tree
   let usage: Tree
@@ -35,10 +39,13 @@ package struct ObjectJournal: Sendable {
     open = try database.tree("model_open")
     usage = try database.tree("model_usage")
     uploadBytes = try database.tree("model_upload_bytes")
+    manifestReleases = try database.tree("model_manifest_release")
     var newest: UInt64 = 0
-    try database.scan(releases, limit: 1, reversed: true) { key, _ in
-      newest = NodeTime.decode(key)
-      return false
+    for queue in [releases, manifestReleases] {
+      try database.scan(queue, limit: 1, reversed: true) { key, _ in
+        newest = max(newest, NodeTime.decode(key))
+        return false
+      }
     }
     time = try NodeTime(database: database, runtime: runtime, newest: newest)
   }
@@ -100,12 +107,12 @@ package struct ObjectJournal: Sendable {
     try transaction.put(releases, releaseKey(upload), entry.encoded)
   }
 
-  /// The key of an entry that is queued now.
+  /// The key of an entry that is put into a queue now.
   package func releaseKey(_ upload: UploadID) -> [UInt8] {
     NodeTime.encode(time.now) + upload.bytes
   }
 
-  /// Where in the queue the entries end that have been there for `delay`; `nil` when none can have been.
+  /// Where in a queue the entries end that have been there for `delay`; `nil` when none can have been.
   func releasesEnd(queuedFor delay: Duration) -> [UInt8]? {
     time.moment(before: delay).map { NodeTime.encode($0 + 1) }
   }

@@ -24,6 +24,12 @@ struct ObjectReader {
       let piece = Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)])
       return try await Self.handOver(piece, write)
     }
+    try await parts.reading(version) { try await readBlocks(range, write) }
+  }
+
+  private func readBlocks(
+    _ range: Range<UInt64>, _ write: (UnsafeRawBufferPointer) async throws -> Void
+  ) async throws {
     var walk = BlockWalk(parts, version, range)
     var ahead: Pending<BlockBuffer>?
     defer { ahead?.cancel() }
@@ -77,6 +83,31 @@ struct ObjectReader {
     defer { memory.deallocate() }
     memory.copyBytes(from: bytes)
     try await write(UnsafeRawBufferPointer(memory))
+  }
+}
+
+extension StoreParts {
+  /// Runs `body`, which reads blocks of `version`.
+  ///
+  /// What was replaced or deleted after the reader looked it up loses its blocks under a reader who takes long: that
+  /// is no damage.
+  ///
+  /// - Throws: `sourceChanged` then; else what `body` throws.
+  func reading<Value>(
+    _ version: ObjectVersion, _ body: () async throws -> Value
+  ) async throws -> Value {
+    do {
+      return try await ModelError.translating(body)
+    } catch let error as ModelError {
+      guard case .corrupt = error else { throw error }
+      let now: ObjectVersion?
+      do {
+        now = try await head(bucket: version.bucket, key: version.key)
+      } catch let failure where !(failure is CancellationError) {
+        throw error
+      }
+      throw now?.uploadID == version.uploadID ? error : .sourceChanged
+    }
   }
 }
 

@@ -42,7 +42,7 @@ extension Objects {
     }
     // While the source stands, so do its blocks; taking references of a huge object can take longer than blocks
     // stay that nothing needs.
-    guard try await head(bucket: source.bucket, key: source.key)?.uploadID == source.uploadID
+    guard try await parts.head(bucket: source.bucket, key: source.key)?.uploadID == source.uploadID
     else { throw ModelError.sourceChanged }
     return content
   }

@@ -18,26 +18,17 @@ package final class Objects: Sendable {
 
   /// The object's current version; `nil` when there is none.
   package func head(bucket: Bucket, key: ObjectKey) async throws -> ObjectVersion? {
-    try await head(bucket: bucket.id, key: key)
-  }
-
-  /// As above.
-  func head(bucket: BucketID, key: ObjectKey) async throws -> ObjectVersion? {
-    try await ModelError.translating {
-      let rowKey = RowKey(
-        partitionKey: ObjectPartition.key(bucket),
-        sortKey: ObjectSortKey.version(key, .null).bytes)
-      guard case .version(let row) = try await parts.objects.get(rowKey), let object = row.object
-      else { return nil }
-      return ObjectVersion(bucket: bucket, key: key, uploadID: row.uploadID, object: object)
-    }
+    try await parts.head(bucket: bucket.id, key: key)
   }
 
   /// Reads the bytes of `range` in order and hands them to `write`, in pieces of at most a block, verified.
   ///
   /// The next block is read while `write` is busy; no more than two are in memory.
   ///
-  /// - Throws: `invalidRange`; `corrupt` when bytes cannot be read from any replica; what `write` throws.
+  /// A version that is replaced or deleted meanwhile can be read for about ten minutes more.
+  ///
+  /// - Throws: `invalidRange`; `sourceChanged` when it took longer than that; `corrupt` when bytes cannot be read
+  ///   from any replica; what `write` throws.
   package func read(
     _ version: ObjectVersion, range: Range<UInt64>,
     write: (UnsafeRawBufferPointer) async throws -> Void
@@ -93,6 +84,20 @@ package enum DeleteOutcome: Equatable, Sendable {
   case deleted
   /// There was none.
   case wasAbsent
+}
+
+extension StoreParts {
+  /// The current version of an object; `nil` when there is none.
+  func head(bucket: BucketID, key: ObjectKey) async throws -> ObjectVersion? {
+    try await ModelError.translating {
+      let rowKey = RowKey(
+        partitionKey: ObjectPartition.key(bucket),
+        sortKey: ObjectSortKey.version(key, .null).bytes)
+      guard case .version(let row) = try await objects.get(rowKey), let object = row.object
+      else { return nil }
+      return ObjectVersion(bucket: bucket, key: key, uploadID: row.uploadID, object: object)
+    }
+  }
 }
 
 extension ObjectVersion {

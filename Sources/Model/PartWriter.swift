@@ -48,7 +48,7 @@ package final class PartWriter {
 
   /// As `append`, with bytes of an object: `range` of `source`.
   ///
-  /// - Throws: `invalidRange`; `corrupt` when the source is deleted meanwhile.
+  /// - Throws: `invalidRange`; `sourceChanged` when the source was replaced or deleted and its bytes are gone.
   package func append(
     copying source: ObjectVersion, _ range: Range<UInt64>,
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void

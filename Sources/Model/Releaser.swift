@@ -5,11 +5,15 @@
 // entry waits for the release delay of node time (NodeTime.swift) after it was queued, and again after a
 // try in which replicas did not answer.
 //
+// Who reads an object while it is replaced goes on reading: the files of blocks stay for ten minutes after their last
+// reference (Blocks), and manifest rows for as long, in a queue of their own.
+//
 // Invariants:
 //   1. References of a superseded row go only after a write quorum said that it does not hold the row, and
 //      recorded that the row may not come back.
 //   2. References of a refused upload go only after every replica said so.
-//   3. Manifest rows go after the references that they list.
+//   3. Manifest rows go after the references that they list, and those of what was ever readable after the files of
+//      the blocks too.
 
 import Base
 import Blocks
@@ -33,25 +37,45 @@ package final class Releaser: Sendable {
   @discardableResult
   package func releaseDue() async throws -> Int {
     var done = 0
-    while true {
-      try Task.checkCancellation()
-      let entries = try due()
-      if entries.isEmpty { return done }
-      for (key, value) in entries {
+    for step in Step.allCases {
+      while true {
         try Task.checkCancellation()
-        if try await work(key, value) { done += 1 }
+        let entries = try due(step)
+        if entries.isEmpty { break }
+        for (key, value) in entries {
+          try Task.checkCancellation()
+          if try await work(key, value, step) { done += 1 }
+        }
       }
+    }
+    return done
+  }
+
+  /// What is done for an entry, each from a queue of its own.
+  private enum Step: CaseIterable {
+    case references, manifest
+  }
+
+  private func queue(_ step: Step) -> Tree {
+    switch step {
+    case .references: parts.journal.releases
+    case .manifest: parts.journal.manifestReleases
     }
   }
 
-  private func due() throws -> [([UInt8], [UInt8])] {
-    var entries: [([UInt8], [UInt8])] = []
-    guard let end = parts.journal.releasesEnd(queuedFor: parts.options.releaseDelay) else {
-      return entries
+  private func delay(_ step: Step) -> Duration {
+    switch step {
+    case .references: parts.options.releaseDelay
+    // Files go up to a minute after they may: the rows that list them must not go first.
+    case .manifest: parts.blocks.options.deletionDelay + parts.options.releaseDelay
     }
-    try parts.objects.local.database.scan(
-      parts.journal.releases, to: end, limit: Self.batchMax
-    ) { key, value in
+  }
+
+  private func due(_ step: Step) throws -> [([UInt8], [UInt8])] {
+    var entries: [([UInt8], [UInt8])] = []
+    guard let end = parts.journal.releasesEnd(queuedFor: delay(step)) else { return entries }
+    try parts.objects.local.database.scan(queue(step), to: end, limit: Self.batchMax) {
+      key, value in
       entries.append((Array(key), Array(value)))
       return true
     }
@@ -59,8 +83,8 @@ package final class Releaser: Sendable {
   }
 
   /// Works one entry off; `false` when it was put off.
-  private func work(_ key: [UInt8], _ value: [UInt8]) async throws -> Bool {
-    let queue = parts.journal.releases
+  private func work(_ key: [UInt8], _ value: [UInt8], _ step: Step) async throws -> Bool {
+    let queue = queue(step)
     guard let entry = try? value.withUnsafeBytes({ try ReleaseEntry($0) }) else {
       parts.logger.error(
         "An entry of the release queue cannot be read and is dropped; `grange repair blocks` finds what "
@@ -68,8 +92,12 @@ package final class Releaser: Sendable {
       try await parts.objects.local.database.write { try $0.delete(queue, key) }
       return true
     }
+    var leavesManifest = false
     do {
-      try await release(entry)
+      switch step {
+      case .references: leavesManifest = try await release(entry)
+      case .manifest: try await dropManifest(of: entry.uploadID)
+      }
     } catch let error where !(error is CancellationError) && error as? LocalDBError != .closed {
       // Whatever it is: the entries behind this one must get their turn.
       metrics.releasesPostponed.add()
@@ -83,22 +111,29 @@ package final class Releaser: Sendable {
       }
       return false
     }
-    metrics.released.add()
-    try await parts.objects.local.database.write { try $0.delete(queue, key) }
+    if step == .references { metrics.released.add() }
+    let next = leavesManifest ? self.queue(.manifest) : nil
+    let now = parts.journal.releaseKey(entry.uploadID)
+    try await parts.objects.local.database.write { transaction in
+      try transaction.delete(queue, key)
+      if let next { try transaction.put(next, now, value) }
+    }
     return true
   }
 
-  private func release(_ entry: ReleaseEntry) async throws {
+  /// Releases the references of an entry; `true` when manifest rows are left to drop.
+  private func release(_ entry: ReleaseEntry) async throws -> Bool {
     switch (entry.kind, ObjectSortKey(entry.owner.sortKey)) {
     case (.bucket, _): try await abortUploads(entry)
-    case (_, nil): return
+    case (_, nil): break
     case (.superseded(let content), let owner?):
-      guard try await retire(entry, owner) else { return }
+      guard try await retire(entry, owner) else { return false }
       if case .blocks(let blocks) = content { try await releaseBlocks(blocks, of: entry.uploadID) }
-      try await releaseManifest(of: entry.uploadID)
+      return try await releaseManifest(of: entry.uploadID)
     case (.parts, let owner?): try await dropParts(entry, owner.key)
     case (.refused, let owner?): try await releaseRefused(entry, owner.key)
     }
+    return false
   }
 
   // MARK: Superseded rows
@@ -123,19 +158,33 @@ package final class Releaser: Sendable {
       blocks.map { BlockReferenceKey(hash: $0.hash, upload: upload) })
   }
 
-  /// Releases what the manifest rows of an upload list, and deletes them.
-  private func releaseManifest(of upload: UploadID) async throws {
+  /// Releases what the manifest rows of an upload list; `true` when there are rows.
+  private func releaseManifest(of upload: UploadID) async throws -> Bool {
+    var found = false
+    try await forEachManifestRow(of: upload) { _, row in
+      found = true
+      try await releaseBlocks(row.blocks, of: upload)
+    }
+    return found
+  }
+
+  private func dropManifest(of upload: UploadID) async throws {
+    try await forEachManifestRow(of: upload) { sortKey, row in
+      try await parts.merge(parts.manifests, partitionKey: upload.bytes) { now in
+        [(sortKey, .deleted(at: max(now, row.timestamp.next)))]
+      }
+    }
+  }
+
+  private func forEachManifestRow(
+    of upload: UploadID, _ body: ([UInt8], ManifestRow) async throws -> Void
+  ) async throws {
     var from: [UInt8]? = []
     while let position = from {
       try Task.checkCancellation()
       let page = try await parts.manifests.range(
         RangeQuery(partitionKey: upload.bytes, from: position, limit: 8))
-      for case .row(let sortKey, let row) in page.items {
-        try await releaseBlocks(row.blocks, of: upload)
-        try await parts.merge(parts.manifests, partitionKey: upload.bytes) { now in
-          [(sortKey, .deleted(at: max(now, row.timestamp.next)))]
-        }
-      }
+      for case .row(let sortKey, let row) in page.items { try await body(sortKey, row) }
       from = page.next
     }
   }
@@ -196,6 +245,8 @@ package final class Releaser: Sendable {
       key: key, upload: entry.uploadID, purpose: purpose, part: part, bucket: bucket, begun: begun)
     guard outcome == .undone else { return }
     try await parts.blocks.releaseAll(of: entry.uploadID)
-    try await releaseManifest(of: entry.uploadID)
+    _ = try await releaseManifest(of: entry.uploadID)
+    // Nobody reads what never had a row.
+    try await dropManifest(of: entry.uploadID)
   }
 }

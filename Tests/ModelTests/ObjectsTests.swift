@@ -122,8 +122,12 @@ import Testing
       _ = try await node.delete(bucket, "k")
       try await node.settle()
       #expect(try node.liveReferences().isEmpty)
-      #expect(try node.keys(of: "manifest").count == 3, "tombstones")
       #expect(try node.keys(of: "model_release").isEmpty)
+      #expect(try node.keys(of: "model_manifest_release").count == 1)
+      try await node.runtime.sleep(for: .seconds(700))
+      try await node.store.releaser.releaseDue()
+      #expect(try node.keys(of: "model_manifest_release").isEmpty)
+      #expect(try node.keys(of: "manifest").count == 3, "tombstones")
     }
   }
 
