@@ -117,7 +117,7 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),
-    tests("DaemonTests", ["Base", "Codecs", "Daemon", "Model", "Reactor"]),
+    tests("DaemonTests", ["AdminAPI", "Base", "Codecs", "Daemon", "Model", "Reactor"]),
     tests("CLITests", ["Base", "CLI", "Codecs", "Daemon", "Reactor"]),
     tests(
       "AdminAPITests",

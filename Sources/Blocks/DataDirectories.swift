@@ -157,11 +157,11 @@ package struct DataDirectories: Sendable {
   ///
   /// Asks the disks, and holds the thread as long as one of them hangs.
   package func measureRoomBytes() -> Int {
-    all.reduce(0) { $0 + $1.measureRoomBytes(reserve) }
+    all.reduce(0) { $0.saturatingSum($1.measureRoomBytes(reserve)) }
   }
 
   /// The same as it was measured last, for those who must not wait.
-  var lastRoomBytes: Int { all.reduce(0) { $0 + $1.lastRoomBytes } }
+  var lastRoomBytes: Int { all.reduce(0) { $0.saturatingSum($1.lastRoomBytes) } }
 
   /// Looks at all markers, logs what changed, and returns a directory that is lost.
   func checkMarkers(_ logger: Logger) -> DataDirectory? {

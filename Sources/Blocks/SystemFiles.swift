@@ -1,5 +1,6 @@
 // The operating system's file system.
 
+private import Base
 private import CShims
 private import Glibc
 
@@ -170,12 +171,5 @@ private func retrying<Number: SignedInteger>(_ body: () -> Number) -> Number {
   while true {
     let result = body()
     if result != -1 || errno != EINTR { return result }
-  }
-}
-
-extension UInt64 {
-  fileprivate func saturatingProduct(_ other: UInt64) -> UInt64 {
-    let (product, overflow) = multipliedReportingOverflow(by: other)
-    return overflow ? .max : product
   }
 }

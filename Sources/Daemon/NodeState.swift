@@ -2,10 +2,10 @@
 //
 // Much of it only the disks know, and a disk may hang: see DiskInquiry.
 
-import AdminAPI
+package import AdminAPI
 import Base
 import Blocks
-import Glibc
+package import Glibc
 import Reactor
 
 /// Answers the questions of the admin interface.
@@ -83,14 +83,14 @@ private struct NodeFacts: Sendable {
 
   private func node(_ roomBytes: Int) -> NodeStatus {
     let directories = storage.blocks.store.directories
-    let used = directories.all.reduce(0) { $0 + $1.usedBytes }
+    let used = directories.all.reduce(0) { $0.saturatingSum($1.usedBytes) }
     var addresses = configuration.rpc.publicAddresses
     if addresses.isEmpty { addresses = ["\(HostName.current):\(configuration.rpc.bind.port ?? 0)"] }
     let capacity: UInt64
     if case .bytes(let bytes) = configuration.capacity {
       capacity = bytes
     } else {
-      capacity = UInt64(clamping: roomBytes + used)
+      capacity = UInt64(clamping: roomBytes.saturatingSum(used))
     }
     return NodeStatus(
       id: storage.identity.id, hostname: configuration.nodeName ?? HostName.current,
@@ -107,9 +107,17 @@ private struct NodeFacts: Sendable {
     for path in paths {
       var status = statvfs()
       guard statvfs(path, &status) == 0, seen.insert(status.f_fsid).inserted else { continue }
-      room.availableBytes += UInt64(status.f_bavail) * UInt64(status.f_frsize)
-      room.totalBytes += UInt64(status.f_blocks) * UInt64(status.f_frsize)
+      room.add(status)
     }
     return seen.isEmpty ? nil : room
+  }
+}
+
+extension NodeStatus.Room {
+  /// Adds the room of a file system, which may report anything: some in user space report all they can.
+  package mutating func add(_ status: statvfs) {
+    let unit = UInt64(status.f_frsize)
+    availableBytes = availableBytes.saturatingSum(UInt64(status.f_bavail).saturatingProduct(unit))
+    totalBytes = totalBytes.saturatingSum(UInt64(status.f_blocks).saturatingProduct(unit))
   }
 }

@@ -114,6 +114,14 @@ import Testing
     #expect((14...16).contains(inA), "\(inA)")
   }
 
+  @Test func disksMayReportMoreRoomThanCanBeCounted() throws {
+    let world = try BlockWorld(seed: 1)
+    world.files.setFree(.max, below: "/data/a")
+    world.files.setFree(.max, below: "/data/b")
+    let service = try world.open(two) { $0.reserve = .bytes(0) }
+    #expect(service.store.directories.measureRoomBytes() == .max)
+  }
+
   @Test func theReserveIsKeptAndReadsAndDeletesGoOn() throws {
     let world = try BlockWorld(seed: 1)
     world.files.setFree(1 << 20, below: "/data/a")
