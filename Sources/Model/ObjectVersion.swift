@@ -34,14 +34,15 @@ package struct ObjectVersion: Sendable {
 
   /// The checksum of the part with `number`; `nil` when there is none.
   package func checksum(ofPart number: Int) -> ObjectChecksum? {
-    parts.index(of: number).flatMap(checksum(at:))
+    parts.index(of: number).flatMap { checksum(at: $0, of: parts.count) }
   }
 
-  private func checksum(at index: Int) -> ObjectChecksum? {
+  /// - Parameter count: `parts.count`, which takes a look at every run.
+  private func checksum(at index: Int, of count: Int) -> ObjectChecksum? {
     guard let algorithm = metadata.checksums.first?.algorithm, !partChecksums.isEmpty else {
       return nil
     }
-    let length = partChecksums.count / parts.count
+    let length = partChecksums.count / count
     return ObjectChecksum(
       algorithm: algorithm, value: Array(partChecksums[index * length..<(index + 1) * length]))
   }
@@ -53,20 +54,22 @@ package struct ObjectVersion: Sendable {
     package var checksum: ObjectChecksum?
   }
 
-  /// The parts with numbers above `number`, in order.
-  package func parts(after number: Int) -> [Part] {
+  /// The first `limit` parts with numbers above `number`, in order.
+  package func parts(after number: Int, limit: Int) -> [Part] {
     guard hasParts else { return [] }
+    let count = parts.count
     var result: [Part] = []
-    var index = 0
+    var before = 0
     for run in parts.runs {
-      for place in 0..<Int(run.count) {
-        defer { index += 1 }
-        guard Int(run.first) + place > number else { continue }
+      let skipped = min(max(0, number - Int(run.first) + 1), Int(run.count))
+      for place in skipped..<Int(run.count) {
+        if result.count >= limit { return result }
         result.append(
           Part(
-            number: Int(run.first) + place, sizeBytes: run.sizeBytes, checksum: checksum(at: index))
-        )
+            number: Int(run.first) + place, sizeBytes: run.sizeBytes,
+            checksum: checksum(at: before + place, of: count)))
       }
+      before += Int(run.count)
     }
     return result
   }

@@ -78,7 +78,7 @@ enum GetObjectAttributes {
   private static func writeParts(
     of version: ObjectVersion, after: Int, limit: Int, to xml: inout XMLWriter
   ) {
-    let rest = version.parts(after: after)
+    let rest = version.parts(after: after, limit: limit + 1)
     let page = rest.prefix(limit)
     xml.element("PartsCount", version.partCount)
     xml.element("PartNumberMarker", after)
