@@ -49,7 +49,8 @@ extension BlockPipeline {
     guard read.contents.count == range.count else {
       throw ModelError.corrupt(reason: "block \(hash) is shorter than its object says")
     }
-    gathered.free.copyMemory(from: read.bytes)
+    // The bytes go back to the pool, for others to write to, with the last use of `read`.
+    withExtendedLifetime(read) { gathered.free.copyMemory(from: read.bytes) }
     gathered.didAppend(range.count)
   }
 
