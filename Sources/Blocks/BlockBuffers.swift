@@ -63,7 +63,7 @@ package final class BlockBuffer: @unchecked Sendable {
 package final class BlockBuffers: Sendable {
   /// Idle buffers kept for the next user: enough for the uploads of a quiet node not to fault fresh pages
   /// in for each block, few enough that an idle node is small.
-  private static let idleMax = 8
+  package static let usualIdleMax = 8
 
   private struct State: @unchecked Sendable {
     // Safe because idle memory has no user, and the state is only reached under its lock.
@@ -79,6 +79,7 @@ package final class BlockBuffers: Sendable {
   package let bufferBytes: Int
   /// What all buffers in use may hold together.
   package let totalBytes: Int
+  private let idleMax: Int
   private let state = Mutex(State())
   private let runtime: any Runtime
   private let holds: ClientHolds
@@ -86,7 +87,7 @@ package final class BlockBuffers: Sendable {
   private let cutOff: Counter
 
   package init(
-    bufferBytes: Int, totalBytes: Int, runtime: any Runtime,
+    bufferBytes: Int, totalBytes: Int, idleMax: Int = usualIdleMax, runtime: any Runtime,
     metrics: MetricsRegistry = MetricsRegistry(), logger: Logger = .disabled
   ) {
     precondition(bufferBytes > 0)
@@ -97,6 +98,7 @@ package final class BlockBuffers: Sendable {
       "grange_block_clients_cut_off_total",
       "Connections closed because their clients stalled while others waited for memory.")
     self.bufferBytes = bufferBytes
+    self.idleMax = idleMax
     self.totalBytes = max(totalBytes, bufferBytes)
   }
 
@@ -204,7 +206,7 @@ package final class BlockBuffers: Sendable {
     let returned = Handed(memory: memory)
     let (resumptions, keeps) = state.withLock { state in
       state.usedBytes -= returned.memory.count
-      let keeps = returned.memory.count == bufferBytes && state.idle.count < Self.idleMax
+      let keeps = returned.memory.count == bufferBytes && state.idle.count < idleMax
       if keeps { state.idle.append(returned.memory) }
       return (serve(&state), keeps)
     }

@@ -17,13 +17,21 @@ package struct StoreParts: Sendable {
   let guards: ObjectGuards
   let blocks: BlockService
   /// Memory of copies that cut an object into blocks anew: a block that is being filled, and one that was read.
+  ///
+  /// It comes on top of the node's block buffers: at most an eighth of those, unless a single copy takes more.
   let copyBuffers: BlockBuffers
   let clock: HybridClock
   let runtime: any Runtime
   let logger: Logger
 
-  /// How many copies that move bytes run at a time.
-  private static let copiesAtOnce = 4
+  /// The most copies that move bytes at a time; fewer where blocks are large.
+  private static let copiesAtOnceMax = 4
+
+  /// What `copyBuffers` may hold beside block buffers of `buffersBytes`.
+  package static func copyBuffersBytes(blockBytes: Int, buffersBytes: Int) -> Int {
+    let copyBytes = 2 * blockBytes
+    return max(copyBytes, min(copyBytes * copiesAtOnceMax, buffersBytes / 8))
+  }
 
   /// Opens the tables and makes their operations known.
   ///
@@ -36,7 +44,10 @@ package struct StoreParts: Sendable {
     self.blocks = blocks
     let blockBytes = blocks.buffers.bufferBytes
     copyBuffers = BlockBuffers(
-      bufferBytes: 2 * blockBytes, totalBytes: 2 * blockBytes * Self.copiesAtOnce, runtime: runtime)
+      bufferBytes: 2 * blockBytes,
+      totalBytes: Self.copyBuffersBytes(
+        blockBytes: blockBytes, buffersBytes: blocks.buffers.totalBytes),
+      idleMax: 0, runtime: runtime)
     self.runtime = runtime
     self.logger = logger
     clock = replica.clock

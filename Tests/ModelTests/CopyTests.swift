@@ -79,6 +79,13 @@ import Testing
     }
   }
 
+  @Test(arguments: [(1, 128, 8), (1, 8, 2), (4, 128, 16), (16, 128, 32)])
+  func memoryOfCopiesIsBounded(blockMiB: Int, buffersMiB: Int, expectedMiB: Int) {
+    let bytes = StoreParts.copyBuffersBytes(
+      blockBytes: blockMiB << 20, buffersBytes: buffersMiB << 20)
+    #expect(bytes == expectedMiB << 20)
+  }
+
   private func copyPart(
     _ node: Node, _ bucket: Bucket, _ key: ObjectKey, _ id: UploadID, _ number: Int,
     _ source: ObjectVersion, _ range: Range<Int>

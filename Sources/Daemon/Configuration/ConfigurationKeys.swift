@@ -47,7 +47,8 @@ extension ConfigurationKey {
       "Objects up to this size are kept in the metadata database"),
     ConfigurationKey(
       "block_ram_buffer_max", \.blockBufferBytesMax, .size(8 << 20...64 << 30),
-      "Memory for blocks under way; at the limit clients are slowed down"),
+      "Memory for blocks under way; at the limit clients are slowed down; UploadPartCopy takes up to an eighth "
+        + "more, or two blocks if that is more"),
   ]
 
   private static let logs: [ConfigurationKey] = [
