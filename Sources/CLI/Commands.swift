@@ -18,9 +18,17 @@ enum Commands {
     return options
   }()
 
+  /// What scripts for Garage say, and what it is here.
+  private static let garageWords = [
+    ["bucket", "set-quotas"]: ["bucket", "quota"], ["key", "set"]: ["key", "update"],
+  ]
+
   /// The command that `line` names, and its arguments.
   static func find(_ line: [String]) throws(UsageError) -> (Command, Arguments) {
     var arguments = try Arguments(line, options: options)
+    if let ours = garageWords[Array(arguments.operands.prefix(2))] {
+      arguments.operands.replaceSubrange(..<2, with: ours)
+    }
     let words = arguments.operands
     guard !words.isEmpty else { throw UsageError("no command") }
     guard

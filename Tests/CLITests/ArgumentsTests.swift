@@ -56,6 +56,8 @@ final class Lines: Sendable {
       (["key", "create", "--expires", "0d"], "--expires takes a time"),
       (["key", "create", "--expires", "36501d"], "--expires takes a time"),
       (["key", "update", "k"], "say what to change"),
+      (["key", "set", "k"], "say what to change"),
+      (["bucket", "set-quotas", "b"], "say which limit"),
       (["bukcet", "list"], "unknown command 'bukcet'; did you mean bucket?"),
       (["repair", "blocks"], "this version only looks"),
       (["help", "frobnicate"], "unknown command 'frobnicate'"),
