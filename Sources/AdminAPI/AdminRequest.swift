@@ -27,6 +27,11 @@ package struct AdminRequest: Sendable {
     guard let text = try parameter(name) else { throw .invalid("the parameter \(name) is missing") }
     return text
   }
+
+  /// Whether what is searched for is going to be destroyed: `certain`.
+  var isCertain: Bool {
+    get throws(AdminError) { try parameter("certain") == "true" }
+  }
 }
 
 extension JSON {

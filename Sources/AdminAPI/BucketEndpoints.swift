@@ -28,7 +28,9 @@ extension AdminEndpoints {
       }
       return try await document(bucket)
     }
-    return try await document(bucket(matching: try request.required(parameter: "search")))
+    let found = try await bucket(
+      matching: request.required(parameter: "search"), isCertain: request.isCertain)
+    return try await document(found)
   }
 
   func createBucket(_ request: AdminRequest) async throws -> JSON {
@@ -155,10 +157,10 @@ extension AdminEndpoints {
     return bucket
   }
 
-  /// The bucket with a name, an ID, or the beginning of one that no other bucket has.
-  private func bucket(matching pattern: String) async throws -> Bucket {
+  /// The bucket with a name, an ID, or the beginning of one that no other bucket has: see `Search`.
+  private func bucket(matching pattern: String, isCertain: Bool) async throws -> Bucket {
     if let bucket = try await store.buckets.resolve(pattern, for: nil) { return bucket }
-    return try await search().find(pattern)
+    return try await search().find(pattern, isCertain: isCertain)
   }
 
   private func search() async throws -> Search<Bucket> {

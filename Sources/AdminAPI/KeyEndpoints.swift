@@ -23,8 +23,9 @@ extension AdminEndpoints {
     if let id = try request.parameter("id") {
       return try await document(key(id: id), showsSecret: showsSecret)
     }
-    let pattern = try request.required(parameter: "search")
-    return try await document(key(matching: pattern), showsSecret: showsSecret)
+    let found = try await key(
+      matching: request.required(parameter: "search"), isCertain: request.isCertain)
+    return try await document(found, showsSecret: showsSecret)
   }
 
   func createKey(_ request: AdminRequest) async throws -> JSON {
@@ -68,13 +69,13 @@ extension AdminEndpoints {
     return key
   }
 
-  /// The key with an ID, a name, or the beginning of one that no other key has.
-  private func key(matching pattern: String) async throws -> AccessKey {
+  /// The key with an ID, a name, or the beginning of one that no other key has: see `Search`.
+  private func key(matching pattern: String, isCertain: Bool) async throws -> AccessKey {
     if let key = try await store.accessKeys.get(pattern) { return key }
     let search = Search(
       noun: "access key", code: "NoSuchAccessKey", things: try await store.accessKeys.list(),
       id: \.id, names: { $0.name.isEmpty ? [] : [$0.name] })
-    return try search.find(pattern)
+    return try search.find(pattern, isCertain: isCertain)
   }
 
   private func document(_ key: AccessKey, showsSecret: Bool) async throws -> JSON {

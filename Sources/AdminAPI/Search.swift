@@ -14,22 +14,39 @@ struct Search<Thing> {
 
   /// How much of an ID says which is meant: what is shorter is more often a slip in a name.
   private static var idPrefixMin: Int { 4 }
+  /// Likewise of a name: with one or two letters some name always begins, and rights go to the wrong hands.
+  private static var namePrefixMin: Int { 3 }
+  /// As much of an ID as a listing shows and nobody types by mistake.
+  private static var certainIDPrefixMin: Int { 8 }
   /// How many candidates a message names: it is one line.
   private static var shownMax: Int { 8 }
 
   /// The thing with the ID or the name `pattern`; else the one whose ID or name begins so.
   ///
+  /// - Parameter isCertain: For what cannot be undone: a name counts as a whole only, and more of an ID is needed.
   /// - Throws: When there is none, or more than one.
-  func find(_ pattern: String) throws(AdminError) -> Thing {
-    for match in [{ $0 == pattern }, { $0.hasPrefix(pattern) }] as [(String) -> Bool] {
-      let found = things.filter { thing in
-        (match(id(thing)) && pattern.utf8.count >= Self.idPrefixMin)
-          || names(thing).contains(where: match)
-      }
-      if let only = found.first, found.count == 1 { return only }
-      if !found.isEmpty { throw ambiguous(pattern, found) }
+  func find(_ pattern: String, isCertain: Bool = false) throws(AdminError) -> Thing {
+    if let whole = try only(pattern, { id($0) == pattern || names($0).contains(pattern) }) {
+      return whole
     }
-    throw missing(pattern)
+    let length = pattern.utf8.count
+    let takesID = length >= (isCertain ? Self.certainIDPrefixMin : Self.idPrefixMin)
+    let takesName = !isCertain && length >= Self.namePrefixMin
+    let found = try only(pattern) { thing in
+      (takesID && id(thing).hasPrefix(pattern))
+        || (takesName && names(thing).contains { $0.hasPrefix(pattern) })
+    }
+    guard let found else { throw missing(pattern) }
+    return found
+  }
+
+  /// The thing that matches; `nil` when none does.
+  private func only(
+    _ pattern: String, _ matches: (Thing) -> Bool
+  ) throws(AdminError) -> Thing? {
+    let found = things.filter(matches)
+    guard found.count <= 1 else { throw ambiguous(pattern, found) }
+    return found.first
   }
 
   /// What is thrown when nothing is called `pattern`.

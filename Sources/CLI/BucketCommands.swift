@@ -76,7 +76,7 @@ enum BucketCommands {
   }
 
   private static func delete(_ context: CommandContext) async throws -> Int32 {
-    let bucket = try await find(context.operand(0), context)
+    let bucket = try await find(context.operand(0), context, isCertain: true)
     let id = bucket["id"]?.string ?? ""
     _ = try await context.admin.post("DeleteBucket", [FormField("id", id)])
     context.show(["id": .string(id)]) { _ in "Deleted the bucket \(context.operand(0))." }
@@ -177,8 +177,11 @@ enum BucketCommands {
     ]
   }
 
-  private static func find(_ name: String, _ context: CommandContext) async throws -> JSON {
-    try await context.admin.get("GetBucketInfo", [FormField("search", name)])
+  private static func find(
+    _ name: String, _ context: CommandContext, isCertain: Bool = false
+  ) async throws -> JSON {
+    try await context.admin.get(
+      "GetBucketInfo", [FormField("search", name), FormField("certain", "\(isCertain)")])
   }
 
   private static func describe(_ bucket: JSON) -> String {

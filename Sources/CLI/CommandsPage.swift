@@ -14,9 +14,9 @@ package enum CommandsPage {
       The exit code is 0 when it was done, 1 when it failed, with one line that says why, and 2 when the
       command line is none of ours.
 
-      BUCKET is a bucket's name, be it one that only a key sees, its ID, or the beginning of a name, or of an ID from
-      four digits on, that no other bucket has. KEY is an access key's ID or name, or the beginning of one, likewise. When several begin so the
-      message names them.
+      BUCKET is a bucket's name, be it one that only a key sees, its ID, or the beginning that no other bucket has: three
+      characters of a name, or four of an ID. KEY is an access key's ID or name, or the beginning of one, likewise. When
+      several begin so the message names them. What deletes takes the whole name, or eight characters of the ID.
 
       """
     for group in groups {

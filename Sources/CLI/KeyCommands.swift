@@ -125,7 +125,7 @@ enum KeyCommands {
   }
 
   private static func delete(_ context: CommandContext) async throws -> Int32 {
-    let key = try await find(context.operand(0), context)
+    let key = try await find(context.operand(0), context, isCertain: true)
     let id = key["accessKeyId"]?.string ?? ""
     guard context.arguments.has(yes) else {
       throw CommandFailure(
@@ -158,8 +158,13 @@ enum KeyCommands {
   }
 
   /// The key with this ID or name, or the only one whose ID or name begins so.
-  static func find(_ name: String, _ context: CommandContext) async throws -> JSON {
-    try await context.admin.get("GetKeyInfo", [FormField("search", name)])
+  ///
+  /// - Parameter isCertain: What begins with a name is not taken for it.
+  static func find(
+    _ name: String, _ context: CommandContext, isCertain: Bool = false
+  ) async throws -> JSON {
+    try await context.admin.get(
+      "GetKeyInfo", [FormField("search", name), FormField("certain", "\(isCertain)")])
   }
 
   private static func describe(_ key: JSON) -> String {
