@@ -13,11 +13,17 @@ extension BlockPipeline {
     copying source: ObjectVersion, _ range: Range<UInt64>, observe: @escaping Observer
   ) async throws {
     guard range.upperBound <= source.sizeBytes else { throw ModelError.invalidRange }
-    session.open()
-    let gathered = try await parts.copyBuffers.take()
+    let gathered: BlockBuffer
     if case .inline(let bytes) = source.content {
-      bytes[Int(range.lowerBound)..<Int(range.upperBound)].withUnsafeBytes { gathered.fill($0) }
+      let bytes = bytes[Int(range.lowerBound)..<Int(range.upperBound)]
+      // Another node's `inline_threshold` may be more than two blocks of ours.
+      gathered = try await parts.copyBuffers.take(bytes.count)
+      session.open()
+      bytes.withUnsafeBytes { gathered.fill($0) }
     } else {
+      // The upload begins once it is this copy's turn: while it waits there is nothing to renew.
+      gathered = try await parts.copyBuffers.take()
+      session.open()
       var walk = BlockWalk(parts, source, range)
       while let piece = try await next(&walk, of: source) {
         var start = piece.range.lowerBound

@@ -19,7 +19,7 @@ enum CopyObject {
     let replaces = try Self.replaces("x-amz-metadata-directive", request.headers)
     // No object has tags, so to copy them and to replace them by none is the same.
     _ = try Self.replaces("x-amz-tagging-directive", request.headers)
-    let algorithm = try checksumAlgorithm(request.headers)
+    let algorithm = try MultipartChecksums.requestedAlgorithm(request.headers)
     var attempts = 0
     while true {
       let source = try await CopySource.find(request)
@@ -48,16 +48,6 @@ enum CopyObject {
     case "REPLACE": return true
     default: throw S3Error(.invalidArgument, "The \(directive) must be COPY or REPLACE.")
     }
-  }
-
-  private static func checksumAlgorithm(
-    _ headers: HTTPHeaders
-  ) throws(S3Error) -> ChecksumAlgorithm? {
-    guard let name = headers["x-amz-checksum-algorithm"] else { return nil }
-    guard let algorithm = ChecksumAlgorithm(name: name) else {
-      throw S3Error(.invalidRequest, "x-amz-checksum-algorithm names no known algorithm.")
-    }
-    return algorithm
   }
 
   private static func metadata(

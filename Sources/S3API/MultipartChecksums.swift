@@ -8,10 +8,22 @@
 import APICommon
 import Codecs
 import Crypto
+import HTTP
 package import Model
 
 /// Checksums of multipart objects.
 package enum MultipartChecksums {
+  /// The algorithm that a client wants the checksum of an upload or a copy to have; `nil` when it names none.
+  ///
+  /// - Throws: `InvalidRequest`.
+  static func requestedAlgorithm(_ headers: HTTPHeaders) throws(S3Error) -> ChecksumAlgorithm? {
+    guard let name = headers["x-amz-checksum-algorithm"] else { return nil }
+    guard let algorithm = ChecksumAlgorithm(name: name) else {
+      throw S3Error(.invalidRequest, "x-amz-checksum-algorithm names no known algorithm.")
+    }
+    return algorithm
+  }
+
   /// The type of an upload with `algorithm` when the client names none.
   static func defaultType(_ algorithm: ChecksumAlgorithm) -> ChecksumType {
     algorithm == .crc64nvme ? .fullObject : .composite

@@ -36,15 +36,12 @@ package enum MultipartEndpoints {
   package static func checksum(
     _ headers: HTTPHeaders
   ) throws(S3Error) -> (algorithm: ChecksumAlgorithm, type: ChecksumType)? {
-    guard let name = headers["x-amz-checksum-algorithm"] else {
+    guard let algorithm = try MultipartChecksums.requestedAlgorithm(headers) else {
       if headers.contains("x-amz-checksum-type") {
         throw S3Error(
           .invalidRequest, "x-amz-checksum-type needs the header x-amz-checksum-algorithm.")
       }
       return nil
-    }
-    guard let algorithm = ChecksumAlgorithm(name: name) else {
-      throw S3Error(.invalidRequest, "x-amz-checksum-algorithm names no known algorithm.")
     }
     guard let typeName = headers["x-amz-checksum-type"] else {
       return (algorithm, MultipartChecksums.defaultType(algorithm))

@@ -86,6 +86,21 @@ import Testing
     #expect(bytes == expectedMiB << 20)
   }
 
+  /// Bytes in a row may be more than the memory that a copy of blocks gathers in.
+  @Test func aLargeInlineObjectBecomesAPart() throws {
+    try ModelWorld(seed: 1, blockBytes: 512) { $0.inlineThresholdBytes = 3000 }.run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let source = try await node.put(bucket, "k", noise(3000))
+      let key = try ObjectKey("parts")
+      let id = try await node.store.uploads.create(
+        bucket: bucket, key: key, metadata: ObjectMetadata())
+      let part = try await copyPart(node, bucket, key, id, 1, source, 0..<3000)
+      let version = try await node.store.uploads.complete(
+        bucket: bucket, key: key, id: id, parts: [part])
+      #expect(try await node.read(version) == noise(3000))
+    }
+  }
+
   private func copyPart(
     _ node: Node, _ bucket: Bucket, _ key: ObjectKey, _ id: UploadID, _ number: Int,
     _ source: ObjectVersion, _ range: Range<Int>
