@@ -69,19 +69,21 @@ struct PutVersion: TableOperation {
     if let obstacle = context.obstacle(to: row.timestamp, held: newest?.timestamp) {
       return obstacle
     }
-    if let multipart = row.object?.multipart,
-      try !isOpen(multipart, of: input.key, in: context)
-    {
-      return ObjectRefusal.answer(ObjectRefusal.noSuchUpload)
+    var ending: [(sortKey: [UInt8], row: UploadRow)] = []
+    if let upload, upload.state == .open { ending.append((ownUpload, upload)) }
+    if let multipart = row.object?.multipart {
+      let sortKey = ObjectSortKey.upload(input.key, multipart).bytes
+      guard let upload = try guards.upload(sortKey, in: context), upload.purpose == .multipart,
+        upload.state == .open
+      else { return ObjectRefusal.answer(ObjectRefusal.noSuchUpload) }
+      ending.append((sortKey, upload))
     }
     if let excess = try excess(over: bucket.quota.value, input, in: context) {
       return ObjectRefusal.answer(excess)
     }
-    for id in [row.uploadID, row.object?.multipart].compactMap(\.self) {
-      let sortKey = ObjectSortKey.upload(input.key, id).bytes
-      if let upload = try guards.upload(sortKey, in: context), upload.state == .open {
-        try context.put(sortKey, .upload(upload.ended(.finished, at: row.timestamp)))
-      }
+    for upload in ending {
+      try context.put(
+        upload.sortKey, .upload(upload.row.ended(.finished, at: row.timestamp)))
     }
     try context.put(ObjectSortKey.version(input.key, .null).bytes, .version(row))
     return .accepted([newest?.object != nil && !mayReplace ? 1 : 0])
@@ -105,14 +107,6 @@ struct PutVersion: TableOperation {
       return true
     }
     return newest
-  }
-
-  /// Whether the multipart upload can be completed.
-  private func isOpen(
-    _ multipart: UploadID, of key: ObjectKey, in context: OperationContext<ObjectSchema>
-  ) throws -> Bool {
-    let upload = try guards.upload(ObjectSortKey.upload(key, multipart).bytes, in: context)
-    return upload?.purpose == .multipart && upload?.state == .open
   }
 
   /// The limit that the bucket would exceed.
