@@ -3,10 +3,16 @@
 FS_IOC_SHUTDOWN without a log flush stops the file system where it is: what was synced is on the
 disk, what only the page cache and the journal in memory had is gone, as after a power failure. The
 next mount replays the journal. Needs root.
+
+A stopped file system is gone only when no mount namespace holds it any more; who makes a namespace
+takes a copy of every mount that he sees along. So disks are mounted where nobody else sees them: the
+process moves to a namespace of its own, and lets go of the disks of others there.
 """
 
+import ctypes
 import errno
 import fcntl
+import functools
 import os
 import struct
 import subprocess
@@ -17,10 +23,12 @@ from . import state
 
 FS_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
+CLONE_NEWNS = 0x00020000
 
 
 class Disk:
     def __init__(self, folder, size="12G"):
+        move_apart()
         self.image = folder / "disk.img"
         self.place = folder / "disk"
         self.place.mkdir()
@@ -32,8 +40,8 @@ class Disk:
     def mount(self):
         """Mounts the disk as it is after a power cut, with its journal replayed.
 
-        A file system that another mount namespace still holds (a service of the machine, a container)
-        is not read again: the stopped one comes back, and all of it fails with EIO.
+        A file system that another mount namespace still holds (one that was made from ours) is not
+        read again: the stopped one comes back, and all of it fails with EIO.
         """
         for _ in range(50):
             run("mount", "-o", "loop", self.image, self.place)
@@ -95,10 +103,24 @@ class Disk:
         done = subprocess.run(["e2fsck", "-f", "-n", self.image], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
 
-    def remove(self):
+    def remove(self, keep_image=False):
         if str(self.place) in state.mounts_below(self.place):
             self.unmount()
-        self.image.unlink(missing_ok=True)
+        if not keep_image:
+            self.image.unlink(missing_ok=True)
+
+
+@functools.cache
+def move_apart():
+    """Gives this thread, and what it starts from now on, mounts of their own."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    run("mount", "--make-rprivate", "/")
+    with open("/proc/thread-self/mounts") as mounts:
+        others = [line.split()[1] for line in mounts if line.startswith("/dev/loop")]
+    for place in reversed(others):
+        subprocess.run(["umount", place.encode().decode("unicode_escape")], capture_output=True)
 
 
 def is_available():
