@@ -13,6 +13,7 @@ from harness.server import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, ForeignServer
 def pytest_addoption(parser):
     parser.addoption("--rounds", type=int, help="rounds of each fault test")
     parser.addoption("--minutes", type=float, help="time that a fault test may take")
+    parser.addoption("--keep", help="a folder to keep what a failed fault test leaves")
     parser.addoption("--seed", type=int, help="seed of random choices; printed by a failure")
 
 

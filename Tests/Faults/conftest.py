@@ -11,11 +11,28 @@ from harness import disk as disks
 from harness.server import Server
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+def is_kept(request):
+    """A failure's files are evidence if somebody said where to keep them."""
+    return request.config.getoption("--keep") and request.node.stash.get(FAILED, False)
+
+
 @pytest.fixture
-def folder(run_folder):
+def folder(run_folder, request):
     path = run_folder / f"fault-{uuid.uuid4().hex[:8]}"
     path.mkdir()
     yield path
+    if is_kept(request):
+        shutil.move(path, request.config.getoption("--keep"))
     shutil.rmtree(path, ignore_errors=True)
 
 
@@ -37,12 +54,12 @@ def minutes(pytestconfig):
 
 
 @pytest.fixture
-def disk(folder):
+def disk(folder, request):
     if not disks.is_available():
         pytest.skip("cutting the power of a disk needs root and loop devices")
     made = disks.Disk(folder)
     yield made
-    made.remove()
+    made.remove(keep_image=is_kept(request))
 
 
 @pytest.fixture

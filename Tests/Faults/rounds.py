@@ -30,10 +30,12 @@ class Rounds:
         disk.cut_power()
 
     def run(self):
-        while self.done < self.rounds and time.monotonic() < self.deadline:
-            self.round()
-            self.done += 1
-        print(f"{self.done} rounds, {self.journal.acknowledged_count()} acknowledged changes")
+        try:
+            while self.done < self.rounds and time.monotonic() < self.deadline:
+                self.round()
+                self.done += 1
+        finally:
+            print(f"{self.done} rounds, {self.journal.acknowledged_count()} acknowledged changes")
         return self
 
     def round(self):
