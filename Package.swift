@@ -90,7 +90,8 @@ let package = Package(
       ]),
     layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),
     program("grange", ["CLI"]),
-    program("grange-bench", ["APICommon", "Base", "Codecs", "HTTP", "Reactor"]),
+    program(
+      "grange-bench", ["APICommon", "Base", "CLinux", "Codecs", "Crypto", "HTTP", "Reactor"]),
 
     // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread. `TestStorage` is a real
     // folder with a database in it.

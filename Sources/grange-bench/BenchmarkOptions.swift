@@ -1,11 +1,12 @@
 // What the command line asks to be measured.
 
 import Base
-import HTTP
 
-/// The kinds of request that can be measured.
+/// What can be measured.
 enum Operation: String, CaseIterable {
-  case put, get, head, delete, list
+  case put, get, head, delete, list, mixed
+  /// Puts each key once, without a limit of time.
+  case fill
 }
 
 struct OptionError: Error {
@@ -13,38 +14,66 @@ struct OptionError: Error {
 }
 
 struct BenchmarkOptions {
-  var endpoint = HTTPEndpoint.tcp(host: "127.0.0.1", port: 3900)
-  var authority = "127.0.0.1:3900"
+  var host = "127.0.0.1"
+  var port: UInt16 = 3900
   var region = "grange"
   var bucket = ""
   var accessKey = ""
   var secretKey = ""
+  var isSigned = true
   var operation = Operation.put
   var sizeBytes = 1024
   var concurrency = 1
-  var duration: Duration = .seconds(5)
-  /// Keys that requests choose from; a put goes through them in turn.
+  var seconds = 5.0
+  /// Stops after so many, if that is before the time.
+  var operationCountMax = Int.max
+  /// The keys there are: for a put, a fill and a delete to go through once, for the others to choose from.
   var objectCount = 1000
   var prefix = "bench/"
+  /// So many keys each lie in a folder of their own; 0 for no folders.
+  var keysPerFolder = 0
+  var pageKeys = 1000
+  var delimiter = ""
+  var mix = Mix.usual
+  /// Every body and page rather than a sample.
+  var comparesAll = false
+  var serverProcesses: [Int32] = []
   var isJSON = false
+
+  var authority: String { "\(host):\(port)" }
 
   /// Bodies are slices of one buffer in memory, so there is a limit to them.
   private static let sizeBytesMax = 1 << 30
 
   static let usage = """
     usage: grange-bench OPERATION --bucket NAME --access KEY --secret KEY [OPTIONS]
+           grange-bench disk FOLDER [SECONDS]   8 writers of durable files of 1 MiB
+           grange-bench md5 [SECONDS]           on one core
 
-    OPERATION is put, get, head, delete or list; get and head read what put wrote.
-      --endpoint HOST:PORT   127.0.0.1:3900     plain HTTP
+    OPERATION   put, delete   each of --objects once
+                fill          as put, without a limit of time
+                get, head     of keys that put or fill wrote with the same --prefix, --size and --objects
+                list          pages of --page keys, each from where the one before ended
+                mixed         --mix of them: reads choose from --objects, puts write new keys, deletes remove those
+      --endpoint IPV4:PORT   127.0.0.1:3900     plain HTTP
       --region NAME          grange
-      --size SIZE            1K                 of an object, or keys of a page for list
+      --no-signature                            for a server that knows no signatures, such as nginx
+      --size SIZE            1K                 of an object
       --concurrency N        1                  requests at a time, one connection each
-      --seconds N            5
-      --objects N            1000               keys to choose from
+      --seconds S            5
+      --operations N                            end after so many, if that is earlier
+      --objects N            1000
       --prefix TEXT          bench/
+      --per-folder N         0                  lay so many keys each into a folder below the prefix
+      --page N               1000               list: keys of a page
+      --delimiter TEXT                          list
+      --mix WEIGHTS          \(Mix.usual)
+      --compare-all                             compare every body with what was stored, not one in 64
+      --server-pid PID[,..]                     also print the CPU time that these processes took
       --json                                    one JSON document instead of a line
 
-    The secret may also come in the environment variable GRANGE_BENCH_SECRET.
+    Requests are signed before the time begins, but those of list, whose tokens nobody knows then. A signature is good
+    for 15 minutes; the server verifies each. The secret may also come in the environment variable GRANGE_BENCH_SECRET.
     """
 
   init(arguments: [String], secretFromEnvironment: String?) throws(OptionError) {
@@ -55,17 +84,20 @@ struct BenchmarkOptions {
     secretKey = secretFromEnvironment ?? ""
     var rest = arguments.dropFirst()
     while let name = rest.popFirst() {
-      if name == "--json" {
-        isJSON = true
-        continue
+      switch name {
+      case "--json": isJSON = true
+      case "--no-signature": isSigned = false
+      case "--compare-all": comparesAll = true
+      default:
+        guard let value = rest.popFirst() else {
+          throw OptionError(message: "\(name) needs a value")
+        }
+        try set(name, value)
       }
-      guard let value = rest.popFirst() else {
-        throw OptionError(message: "\(name) needs a value")
-      }
-      try set(name, value)
     }
-    guard !bucket.isEmpty, !accessKey.isEmpty, !secretKey.isEmpty else {
-      throw OptionError(message: "--bucket, --access and --secret are needed")
+    guard !bucket.isEmpty else { throw OptionError(message: "--bucket is needed") }
+    guard !isSigned || (!accessKey.isEmpty && !secretKey.isEmpty) else {
+      throw OptionError(message: "--access and --secret are needed, or --no-signature")
     }
   }
 
@@ -77,19 +109,25 @@ struct BenchmarkOptions {
     case "--access": accessKey = value
     case "--secret": secretKey = value
     case "--prefix": prefix = value
+    case "--delimiter": delimiter = value
     case "--size": sizeBytes = try Self.size(value)
     case "--concurrency": concurrency = try Self.number(name, value, 1...1000)
-    case "--seconds": duration = .seconds(try Self.number(name, value, 1...3600))
+    case "--seconds": seconds = try Self.seconds(value)
+    case "--operations": operationCountMax = try Self.number(name, value, 1...Int.max)
     case "--objects": objectCount = try Self.number(name, value, 1...10_000_000)
+    case "--per-folder": keysPerFolder = try Self.number(name, value, 0...10_000_000)
+    case "--page": pageKeys = try Self.number(name, value, 1...1000)
+    case "--mix": mix = try Mix(value)
+    case "--server-pid": serverProcesses = try Self.processes(value)
     default: throw OptionError(message: "unknown option \(name)")
     }
   }
 
   private mutating func setEndpoint(_ text: String) throws(OptionError) {
     guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
-    else { throw OptionError(message: "--endpoint is HOST:PORT") }
-    endpoint = .tcp(host: String(text[..<colon]), port: port)
-    authority = text
+    else { throw OptionError(message: "--endpoint is IPV4:PORT") }
+    host = String(text[..<colon])
+    self.port = port
   }
 
   private static func size(_ text: String) throws(OptionError) -> Int {
@@ -97,6 +135,24 @@ struct BenchmarkOptions {
       throw OptionError(message: "--size is a size up to 1G")
     }
     return Int(bytes)
+  }
+
+  private static func seconds(_ text: String) throws(OptionError) -> Double {
+    guard let value = Double(text), value > 0, value <= 3600 else {
+      throw OptionError(message: "--seconds is a number up to 3600")
+    }
+    return value
+  }
+
+  private static func processes(_ text: String) throws(OptionError) -> [Int32] {
+    var processes: [Int32] = []
+    for word in text.split(separator: ",") {
+      guard let process = Int32(word), process > 0 else {
+        throw OptionError(message: "--server-pid is a list of process IDs")
+      }
+      processes.append(process)
+    }
+    return processes
   }
 
   private static func number(

@@ -1,44 +1,38 @@
-// grange-bench: measures an S3 server with Grange's own HTTP client and signatures.
+// grange-bench: measures an S3 server, and what it is measured against.
 //
-// One loop, one connection a worker, answers read to their end. `scripts/bench` drives it over a matrix
+// The server shares the machine with its client, so the client must cost little: one thread, one epoll, requests
+// signed before the time is measured, answers checked without being parsed. `scripts/bench` drives it over a matrix
 // of operations and sizes and runs an independent program beside it.
 
-import Base
 import Glibc
-import HTTP
-import Reactor
 
-func measure(_ options: BenchmarkOptions, on group: EventLoopGroup) async -> Int32 {
-  var clientOptions = HTTPClient.Options()
-  clientOptions.idleConnectionsMax = options.concurrency
-  let client = HTTPClient(options: clientOptions, runtime: group) { endpoint, deadline in
-    guard case .tcp(let host, let port) = endpoint else { throw HTTPError.closed }
-    return try await SocketStream.connect(host: host, port: port, deadline: deadline)
-  }
-  let workload = Workload(options, client: client, runtime: group)
-  let start = group.now
-  let end = start + options.duration
-  let recorders = await withTaskGroup(of: LatencyRecorder.self) { tasks in
-    for index in 0..<options.concurrency {
-      tasks.addTask { await Worker(workload: workload, index: index).run(until: end) }
+/// The limits that no server can pass, measured by themselves; `nil` when it is another command.
+func baseline(_ arguments: [String]) -> Int32? {
+  let seconds = arguments.last.flatMap(Double.init) ?? 3
+  switch arguments.first {
+  case "md5":
+    print(MD5Rate.measure(seconds: seconds))
+    return 0
+  case "disk" where arguments.count > 1:
+    guard let rate = DiskRate.measure(in: arguments[1], seconds: seconds) else {
+      print("grange-bench: cannot write to \(arguments[1]): \(String(cString: strerror(errno)))")
+      return 1
     }
-    var all: [LatencyRecorder] = []
-    for await recorder in tasks { all.append(recorder) }
-    return all
+    print(rate)
+    return 0
+  default: return nil
   }
-  let moves = options.operation == .put || options.operation == .get
-  let summary = Summary(
-    recorders, elapsed: group.now - start, bytesPerOperation: moves ? options.sizeBytes : 0)
-  print(options.isJSON ? summary.json(of: options) : summary.line(of: options))
-  return summary.errors == 0 && summary.operations > 0 ? 0 : 1
 }
 
+let arguments = Array(CommandLine.arguments.dropFirst())
+if let code = baseline(arguments) { exit(code) }
 let secret = getenv("GRANGE_BENCH_SECRET").map { String(cString: $0) }
 do throws(OptionError) {
-  let options = try BenchmarkOptions(
-    arguments: Array(CommandLine.arguments.dropFirst()), secretFromEnvironment: secret)
-  let group = EventLoopGroup(loopCount: 1, blockingThreads: 1)
-  exit(group.run { await measure(options, on: group) })
+  let options = try BenchmarkOptions(arguments: arguments, secretFromEnvironment: secret)
+  signal(SIGPIPE, SIG_IGN)
+  let summary = try measure(options)
+  print(options.isJSON ? summary.json(of: options) : summary.line(of: options))
+  exit(summary.errors == 0 && summary.operations > 0 ? 0 : 1)
 } catch {
   print("grange-bench: \(error.message)\n\n\(BenchmarkOptions.usage)")
   exit(2)
