@@ -35,12 +35,18 @@ final class Connection: @unchecked Sendable {
   /// a transaction shows after a minute instead of hanging the node without a word.
   private static let busyAttemptsMax = 12
 
+  /// The VFS that holds a database for one process, and keeps the index of its log in that process's memory.
+  ///
+  /// A read transaction takes and drops a lock of the log, which costs two system calls with the usual VFS and none
+  /// with this one. The folder's lock keeps other processes of ours out anyway (docs/decisions/0010).
+  private static let exclusiveVFS = "unix-excl"
+
   /// Opens the existing or, with `creating`, a new file at `path`.
   init(path: String, creating: Bool, cacheBytes: Int, vfs: String?) throws {
     self.path = path
     var handle: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (creating ? SQLITE_OPEN_CREATE : 0)
-    let result = sqlite3_open_v2(path, &handle, flags, vfs)
+    let result = sqlite3_open_v2(path, &handle, flags, vfs ?? Self.exclusiveVFS)
     guard let handle, result == SQLITE_OK else {
       sqlite3_close_v2(handle)
       throw LocalDBError.failure(path: path, detail: String(cString: sqlite3_errstr(result)))

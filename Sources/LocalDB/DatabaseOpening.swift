@@ -30,8 +30,8 @@ struct DatabaseOpening {
 
   static func file(in folder: String) -> String { folder + "/metadata.sqlite" }
 
-  /// A quarter of the budget is the readers'; the writer keeps its pages from commit to commit.
-  var readerCacheBytes: Int { options.cacheBytes / 4 / max(1, options.readersMax) }
+  /// Half of the budget is the readers', and one each's share; the writer keeps its pages from commit to commit.
+  var readerCacheBytes: Int { options.cacheBytes / 2 / max(1, options.readersMax) }
 
   func open() throws -> Opened {
     let isNew = try !fileExists(file)
@@ -48,7 +48,7 @@ struct DatabaseOpening {
     // Whoever reads a commit may rely on it, so what is recovered from the log must be on the disk.
     if options.fsync { try makeDurableAnew(file + "-wal") }
     let writer = try Connection(
-      path: file, creating: false, cacheBytes: options.cacheBytes - options.cacheBytes / 4,
+      path: file, creating: false, cacheBytes: options.cacheBytes / 2,
       vfs: options.vfs)
     try checkFormat(writer)
     return try begin(writer, wasCreated: isNew)

@@ -45,7 +45,7 @@ package final class LocalDatabase: Sendable {
     /// How many reader connections are kept while idle: the number of threads that read at a time.
     package var readersMax = 4
     package var logger = Logger.disabled
-    /// The SQLite VFS to open files with; `nil` for the system's.
+    /// The SQLite VFS to open files with; `nil` for the one that holds them for this process alone.
     ///
     /// Tests inject failing disks.
     package var vfs: String?
