@@ -7,10 +7,12 @@ import Tables
 package final class AccessKeys: Sendable {
   private let parts: StoreParts
   private let buckets: Buckets
+  private let known: RowCache<String, AccessKey>
 
   init(_ parts: StoreParts, buckets: Buckets) {
     self.parts = parts
     self.buckets = buckets
+    known = RowCache { [table = parts.accessKeys.local] in table.changeNumber }
   }
 
   // MARK: Making
@@ -73,11 +75,13 @@ package final class AccessKeys: Sendable {
   /// The key with `id`; expired keys are returned too.
   package func get(_ id: String) async throws -> AccessKey? {
     guard (1...RowLimits.nameBytesMax).contains(id.utf8.count) else { return nil }
-    let sortKey = Array(id.utf8)
-    let row = try await ModelError.translating {
-      try await parts.accessKeys.get(RowKey(partitionKey: [], sortKey: sortKey))
+    return try await known.value(id) {
+      let sortKey = Array(id.utf8)
+      let row = try await ModelError.translating {
+        try await parts.accessKeys.get(RowKey(partitionKey: [], sortKey: sortKey))
+      }
+      return row.flatMap { AccessKey(id: id, $0) }
     }
-    return row.flatMap { AccessKey(id: id, $0) }
   }
 
   private func existing(_ id: String) async throws -> AccessKey {

@@ -1,7 +1,7 @@
 // Buckets: reading them, and who may do what in them.
 //
-// The rows are on every node and are read there, so the request path costs two reads of the local database.
-// Nothing is cached above it: what was just written is what is read.
+// The rows are on every node and are read there. What a name means for a key is kept (RowCache.swift), so the
+// request path reads nothing.
 
 package import Base
 import Tables
@@ -9,8 +9,19 @@ import Tables
 /// The buckets of the cluster.
 package final class Buckets: Sendable {
   package let parts: StoreParts
+  private let resolved: RowCache<NameForKey, Bucket>
 
-  init(_ parts: StoreParts) { self.parts = parts }
+  private struct NameForKey: Hashable {
+    let name: String
+    let accessKeyID: String?
+  }
+
+  init(_ parts: StoreParts) {
+    self.parts = parts
+    resolved = RowCache { [buckets = parts.buckets.local, aliases = parts.aliases.local] in
+      buckets.changeNumber &+ aliases.changeNumber
+    }
+  }
 
   // MARK: Finding
 
@@ -19,16 +30,20 @@ package final class Buckets: Sendable {
   ///
   /// A name of 64 hex digits that is nobody's alias is a bucket's ID.
   package func resolve(_ name: String, for accessKeyID: String?) async throws -> Bucket? {
-    try await ModelError.translating {
-      if let accessKeyID,
-        let bucket = try await bucket(named: .local(name, of: accessKeyID))
-      {
-        return bucket
-      }
-      if let bucket = try await bucket(named: .global(name)) { return bucket }
-      if let id = BucketID(hex: name) { return try await get(id) }
-      return try await bucket(displacedAs: name)
+    try await resolved.value(NameForKey(name: name, accessKeyID: accessKeyID)) {
+      try await ModelError.translating { try await find(name, for: accessKeyID) }
     }
+  }
+
+  private func find(_ name: String, for accessKeyID: String?) async throws -> Bucket? {
+    if let accessKeyID,
+      let bucket = try await bucket(named: .local(name, of: accessKeyID))
+    {
+      return bucket
+    }
+    if let bucket = try await bucket(named: .global(name)) { return bucket }
+    if let id = BucketID(hex: name) { return try await get(id) }
+    return try await bucket(displacedAs: name)
   }
 
   /// Whether `name` is a bucket's for every key.

@@ -22,6 +22,7 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
   let tombstones: Tree
   let floors: FloorTable
   let fingerprints: FingerprintTable
+  private let changes = Atomic<UInt64>(0)
   /// By name; set when the table is made.
   let operations = Mutex<[String: StoredOperation<Schema>]>([:])
 
@@ -48,6 +49,19 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
       precondition(operations[operation.name] == nil, "two operations are called \(operation.name)")
       operations[operation.name] = stored
     }
+  }
+
+  /// How many changes the rows of a fully replicated table have had since it was opened.
+  ///
+  /// It grows once a change is durable, before its writer is answered: whoever kept what was read before is
+  /// told that it may be outdated.
+  package var changeNumber: UInt64 { changes.load(ordering: .acquiring) }
+
+  /// Counts a change of `transaction` when it is durable.
+  func countChange(in transaction: WriteTransaction) {
+    // Other tables change all the time, and nobody keeps their rows.
+    guard schema.isFullyReplicated else { return }
+    transaction.afterCommit { self.changes.add(1, ordering: .releasing) }
   }
 
   // MARK: Reading
