@@ -14,7 +14,9 @@
 //   3. Every wait has a ticket, and a cancellation names the one it is for: one that comes too late ends nothing.
 //   4. `descriptor` is -1 from the moment it is closed. No call is made on a number that the kernel may have given
 //      to someone else since.
-//   5. One timer serves both directions. It is due no later than the earliest deadline waited for, and is moved
+//   5. A side is drained from a read that gave less than there was room for until the next edge: the kernel reports
+//      whatever arrives after such a read (epoll(7), "edge-triggered"), so nobody need ask it in between.
+//   6. One timer serves both directions. It is due no later than the earliest deadline waited for, and is moved
 //      only to an earlier time or when it fires; so a read whose deadline lies behind the timer's costs nothing.
 
 import Base
@@ -37,6 +39,8 @@ final class Channel: @unchecked Sendable {
     var deadline = MonotonicInstant.distantFuture
     /// An edge came while nobody waited.
     var isReady = false
+    /// The kernel had nothing more, and no edge came since.
+    var isDrained = false
   }
 
   let loop: EventLoop
@@ -46,6 +50,8 @@ final class Channel: @unchecked Sendable {
   private var writing = Side()
   private var tickets: UInt64 = 0
   private var timer: LoopTimer?
+  /// The kernel has told of the end of what the peer sends.
+  private var hasEnded = false
 
   /// Takes over `descriptor`, which must be non-blocking, and watches it.
   ///
@@ -63,6 +69,19 @@ final class Channel: @unchecked Sendable {
       throw StreamError.disconnected(errno: reason)
     }
   }
+
+  // MARK: Reading
+
+  /// What a read begins with: it will see what all edges so far were about.
+  func willRead() { reading.isReady = false }
+
+  /// Says that a read gave less than there was room for.
+  ///
+  /// The end of the stream may have come in the same edge as its last bytes, and brings no other.
+  func didDrain() { reading.isDrained = !hasEnded }
+
+  /// Whether a read would find nothing.
+  var isDrained: Bool { reading.isDrained && !reading.isReady }
 
   // MARK: Waiting
 
@@ -145,12 +164,14 @@ final class Channel: @unchecked Sendable {
   /// Takes what epoll said.
   func handle(events: UInt32) {
     let broken = EPOLLHUP.rawValue | EPOLLERR.rawValue
+    if events & (EPOLLRDHUP.rawValue | broken) != 0 { hasEnded = true }
     if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | broken) != 0 { signal(.reading) }
     if events & (EPOLLOUT.rawValue | broken) != 0 { signal(.writing) }
   }
 
   /// Wakes who waits for `direction`, or remembers it for the next who does.
   func signal(_ direction: Direction) {
+    self[direction].isDrained = false
     if self[direction].continuation != nil {
       finish(direction, .ready)
     } else {

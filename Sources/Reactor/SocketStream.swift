@@ -81,14 +81,22 @@ package final class SocketStream: ByteStream {
   ) async throws -> Int {
     try await channel.beginOperation()
     while true {
+      channel.willRead()
       let count = recv(try channel.openDescriptor(), buffer.baseAddress, buffer.count, 0)
-      if count >= 0 { return count }
+      if count >= 0 {
+        // An end is found again and again.
+        if count > 0, count < buffer.count { channel.didDrain() }
+        return count
+      }
       try await waitAfterFailure(errno, .reading, deadline: deadline)
     }
   }
 
   package nonisolated(nonsending) func waitUntilReadable(deadline: MonotonicInstant) async throws {
     try await channel.beginOperation()
+    if channel.isDrained {
+      return try await channel.wait(for: .reading, deadline: deadline)
+    }
     while true {
       var byte: UInt8 = 0
       if recv(try channel.openDescriptor(), &byte, 1, Int32(MSG_PEEK)) >= 0 { return }

@@ -245,6 +245,41 @@ struct SocketStreamTests {
     }
   }
 
+  @Test("finds an end that came together with the last bytes")
+  func endWithLastBytes() async throws {
+    try await onLoops { group in
+      let ends = Ends(try SocketStream.pair(on: group.loops[0]))
+      let writer = group.spawn {
+        try? await group.sleep(for: .milliseconds(2))
+        // Without a suspension in between: both are in one edge.
+        try? await write([4], to: ends.second)
+        try? await ends.second.finishWriting(deadline: soon())
+      }
+      try await ends.first.waitUntilReadable(deadline: soon())
+      #expect(try await read(ends.first) == [4])
+      try await ends.first.waitUntilReadable(deadline: soon())
+      #expect(try await read(ends.first) == [])
+      await writer.value
+    }
+  }
+
+  @Test("sees what arrives between a read and the next wait")
+  func arrivalBetweenReadAndWait() async throws {
+    try await onLoops { group in
+      let ends = Ends(try SocketStream.pair(on: group.loops[0]))
+      for number in UInt8(1)...3 {
+        try await write([number], to: ends.second)
+        try await ends.first.waitUntilReadable(deadline: soon())
+        #expect(try await read(ends.first) == [number])
+        try await write([number + 10], to: ends.second)
+        // The edge comes while nobody waits.
+        try await group.sleep(for: .milliseconds(2))
+        try await ends.first.waitUntilReadable(deadline: soon())
+        #expect(try await read(ends.first) == [number + 10])
+      }
+    }
+  }
+
   @Test("closes its descriptor when it is dropped")
   func dropped() async throws {
     try await onLoops { group in
