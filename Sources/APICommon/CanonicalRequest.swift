@@ -7,6 +7,7 @@
 // in keys stay.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 
+import Base
 import Codecs
 package import HTTP
 
@@ -15,34 +16,33 @@ package enum CanonicalRequest {
   /// The canonical request.
   ///
   /// - Parameters:
-  ///   - signedHeaders: names in lower case, in the order in which they are signed.
   ///   - payloadHash: the value that stands for the body, as sent.
   package static func make(
-    method: String, target: RequestTarget, headers: HTTPHeaders, signedHeaders: [String],
-    payloadHash: String
+    method: String, target: RequestTarget, headers: HTTPHeaders,
+    signedHeaders: SignedHeaderNames, payloadHash: String
   ) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(1024)
     bytes += method.utf8
     bytes.append(lineFeed)
-    bytes += PercentCoding.encode(target.path, allowed: .unreservedAndSlash).utf8
+    PercentCoding.append(target.path, to: &bytes, allowed: .unreservedAndSlash)
     bytes.append(lineFeed)
     appendQuery(target.query, to: &bytes)
     bytes.append(lineFeed)
-    let fields = headers.indices.map { headers.raw(at: $0) }
-    for name in signedHeaders {
-      bytes += name.utf8
+    signedHeaders.forEach { signed in
+      bytes += signed
       bytes.append(UInt8(ascii: ":"))
       var isFirst = true
-      for field in fields where field.name == name {
+      headers.visitFields { name, value in
+        guard name.equals(signed) else { return }
         if !isFirst { bytes.append(UInt8(ascii: ",")) }
         isFirst = false
-        appendCollapsed(field.value, to: &bytes)
+        appendCollapsed(value, to: &bytes)
       }
       bytes.append(lineFeed)
     }
     bytes.append(lineFeed)
-    bytes += signedHeaders.joined(separator: ";").utf8
+    bytes += signedHeaders.text
     bytes.append(lineFeed)
     bytes += payloadHash.utf8
     return bytes
@@ -70,7 +70,7 @@ package enum CanonicalRequest {
   }
 
   /// The value with each run of white space as one space, and none at the ends.
-  private static func appendCollapsed(_ value: [UInt8], to bytes: inout [UInt8]) {
+  private static func appendCollapsed(_ value: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
     var pendingSpace = false
     var isStarted = false
     for byte in value {

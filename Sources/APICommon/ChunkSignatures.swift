@@ -11,11 +11,14 @@ import Synchronization
 
 /// What the signatures of chunks continue from.
 package struct ChunkSigningContext: Sendable {
-  /// The request's signature.
-  package let seedSignature: String
+  /// The request's signature, 32 bytes.
+  let requestSignature: [UInt8]
   let time: CivilTime
   let scope: CredentialScope
   let key: HMACKey
+
+  /// The request's signature as the first chunk's covers it.
+  package var seedSignature: String { Hex.encode(requestSignature) }
 
   /// The signature of a chunk whose bytes have the digest `sha256`, behind one with the signature `previous`.
   package func chunkSignature(previous: String, sha256: [UInt8]) -> String {

@@ -4,6 +4,7 @@
 // or neither. So that nobody checks one and obeys the other, whether here or in a proxy in front, a request that repeats
 // a field of its signature, or one that changes what it asks for, is refused.
 
+import Base
 import Codecs
 import HTTP
 
@@ -16,27 +17,23 @@ package enum RepeatedFields {
   ]
 
   /// Headers of S3 that are lists, which a client may spread over several fields.
-  private static let lists = ["x-amz-object-attributes", "x-amz-optional-object-attributes"]
+  private static let lists: [StaticString] = [
+    "x-amz-object-attributes", "x-amz-optional-object-attributes",
+  ]
 
   /// Refuses a request that repeats what may come once, or that has two signatures.
   static func refuse(_ head: HTTPRequestHead, _ target: RequestTarget) throws(S3Error) {
-    var seen: [String] = []
-    for index in head.headers.indices {
-      let name = head.headers.raw(at: index).name
-      guard isSingle(name) else { continue }
-      guard !seen.contains(name) else {
-        throw S3Error(
-          .invalidRequest, "A header that may come once came twice.",
-          details: [S3Error.Detail("Header", name)])
-      }
-      seen.append(name)
+    if let name = head.headers.firstRepeatedName(isSingle) {
+      throw S3Error(
+        .invalidRequest, "A header that may come once came twice.",
+        details: [S3Error.Detail("Header", name)])
     }
     guard !target.query.isEmpty else { return }
     for name in signingParameters where target.query.count(where: { $0.isNamed(name) }) > 1 {
       throw S3Error(
         .authorizationQueryParametersError, "The query parameter \(name) came twice.")
     }
-    if seen.contains("authorization"),
+    if head.headers.contains("authorization"),
       target.has("X-Amz-Signature") || target.has("X-Amz-Algorithm")
     {
       throw S3Error(
@@ -46,9 +43,10 @@ package enum RepeatedFields {
   }
 
   /// Whether a header, its name in lower case, may come once.
-  package static func isSingle(_ name: String) -> Bool {
-    if name == "authorization" || name == "date" { return true }
-    return name.utf8.starts(with: "x-amz-".utf8) && !name.utf8.starts(with: "x-amz-meta-".utf8)
-      && !lists.contains(name)
+  package static func isSingle(_ name: UnsafeRawBufferPointer) -> Bool {
+    guard name.begins(with: "x-amz-") else {
+      return name.spells("authorization") || name.spells("date")
+    }
+    return !name.begins(with: "x-amz-meta-") && !lists.contains { name.spells($0) }
   }
 }

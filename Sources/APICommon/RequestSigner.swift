@@ -46,8 +46,9 @@ package struct RequestSigner: Sendable {
     headers.set(
       "authorization",
       "\(SignatureClaim.algorithm) Credential=\(scope.credential),"
-        + "SignedHeaders=\(names.joined(separator: ";")),Signature=\(signature)")
-    return ChunkSigningContext(seedSignature: signature, time: time, scope: scope, key: key)
+        + "SignedHeaders=\(String(decoding: names.text, as: UTF8.self)),"
+        + "Signature=\(Hex.encode(signature))")
+    return ChunkSigningContext(requestSignature: signature, time: time, scope: scope, key: key)
   }
 
   /// The path and query of a URL that needs no further signature for `expirySeconds`.
@@ -66,7 +67,7 @@ package struct RequestSigner: Sendable {
         FormField("X-Amz-Credential", scope.credential),
         FormField("X-Amz-Date", time.basic),
         FormField("X-Amz-Expires", String(expirySeconds)),
-        FormField("X-Amz-SignedHeaders", names.joined(separator: ";")),
+        FormField(name: Array("X-Amz-SignedHeaders".utf8), value: names.text),
       ]
     let signature = StringToSign.sign(
       canonicalRequest: CanonicalRequest.make(
@@ -74,7 +75,7 @@ package struct RequestSigner: Sendable {
         signedHeaders: names, payloadHash: PayloadIntegrity.unsignedText),
       time: time, scope: scope, key: keys.key(scope, secret: secret))
     return PercentCoding.encode(target.path, allowed: .unreservedAndSlash) + "?"
-      + FormCoding.serialize(query + [FormField("X-Amz-Signature", signature)])
+      + FormCoding.serialize(query + [FormField("X-Amz-Signature", Hex.encode(signature))])
   }
 
   private func scope(on time: CivilTime) -> CredentialScope {
@@ -82,12 +83,12 @@ package struct RequestSigner: Sendable {
       accessKeyID: accessKeyID, day: time.basicDay, region: region, service: service)
   }
 
-  private static func sortedNames(_ headers: HTTPHeaders) -> [String] {
+  private static func sortedNames(_ headers: HTTPHeaders) -> SignedHeaderNames {
     var names: [String] = []
-    for index in headers.indices {
-      let name = headers.raw(at: index).name
+    headers.visitFields { name, _ in
+      let name = name.text
       if !names.contains(name) { names.append(name) }
     }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    return SignedHeaderNames(names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
   }
 }

@@ -25,17 +25,16 @@ package struct RequestTarget: Sendable {
   ///
   /// - Throws: `InvalidURI` for broken escapes and too many fields.
   package init(_ head: HTTPRequestHead) throws(S3Error) {
-    guard let path = PercentCoding.decode(head.path.utf8), path.first == UInt8(ascii: "/") else {
+    let (path, query) = head.withTargetBytes { path, query in
+      (
+        PercentCoding.decode(path),
+        query.isEmpty ? [] : FormCoding.parse(query, countMax: Self.queryFieldsMax)
+      )
+    }
+    guard let path, path.first == UInt8(ascii: "/"), let query else {
       throw S3Error(.invalidURI)
     }
     self.path = path
-    guard let text = head.query, !text.isEmpty else {
-      query = []
-      return
-    }
-    guard let query = FormCoding.parse(text.utf8, countMax: Self.queryFieldsMax) else {
-      throw S3Error(.invalidURI)
-    }
     self.query = query
   }
 

@@ -19,10 +19,9 @@ package struct SignatureClaim: Sendable {
 
   package let form: Form
   package let scope: CredentialScope
-  /// Names in lower case, in the order sent.
-  package let signedHeaders: [String]
-  /// 64 hexadecimal digits in lower case.
-  package let signature: String
+  package let signedHeaders: SignedHeaderNames
+  /// 32 bytes.
+  package let signature: [UInt8]
   /// The time of the request, to the second.
   package let time: CivilTime
 
@@ -30,11 +29,6 @@ package struct SignatureClaim: Sendable {
 
   /// Seven days: the longest that a presigned URL may be good for.
   private static let expirySecondsMax = 604_800
-  /// Names in SignedHeaders: each is looked for among all fields, before anything is believed.
-  ///
-  /// 2 KiB of metadata, S3's limit, in fields of 20 bytes, and what else clients sign.
-  private static let signedHeadersMax = 128
-
   /// The claim of a request; `nil` when it is anonymous.
   ///
   /// - Throws: `S3Error` when there is a claim and it is malformed or ambiguous.
@@ -42,7 +36,7 @@ package struct SignatureClaim: Sendable {
     _ head: HTTPRequestHead, _ target: RequestTarget
   ) throws(S3Error) -> SignatureClaim? {
     try RepeatedFields.refuse(head, target)
-    if let authorization = head.headers["authorization"] {
+    if let authorization = head.headers.valueBytes("authorization") {
       return try SignatureClaim(authorization: authorization, head)
     }
     if target.has("X-Amz-Algorithm") || target.has("X-Amz-Signature") {
@@ -56,23 +50,12 @@ package struct SignatureClaim: Sendable {
     return nil
   }
 
-  private init(authorization: String, _ head: HTTPRequestHead) throws(S3Error) {
-    let parts = authorization.split(separator: " ", maxSplits: 1)
-    guard parts.count == 2, parts[0] == Self.algorithm else {
-      throw S3Error(
-        .invalidRequest, "This kind of authorization is not supported; use \(Self.algorithm).")
+  private init(authorization: [UInt8], _ head: HTTPRequestHead) throws(S3Error) {
+    let fields = try authorization.withUnsafeBufferPointer { (bytes) throws(S3Error) in
+      try AuthorizationFields(UnsafeRawBufferPointer(bytes))
     }
-    var fields: [Substring: Substring] = [:]
-    for part in parts[1].split(separator: ",") {
-      let pair = part.split(separator: "=", maxSplits: 1)
-      guard pair.count == 2,
-        fields.updateValue(pair[1].trimmingSpaces, forKey: pair[0].trimmingSpaces) == nil
-      else { throw S3Error(.authorizationHeaderMalformed) }
-    }
-    guard let credential = fields["Credential"],
-      let scope = CredentialScope(credential: credential),
-      let signedHeaders = fields["SignedHeaders"].flatMap(Self.names),
-      let signature = fields["Signature"].flatMap(Self.signature)
+    guard let scope = fields.scope, let signedHeaders = fields.signedHeaders,
+      let signature = fields.signature
     else { throw S3Error(.authorizationHeaderMalformed) }
     guard let time = try Self.time(of: head) else {
       throw S3Error(
@@ -91,7 +74,7 @@ package struct SignatureClaim: Sendable {
       throw Self.malformedQuery("X-Amz-Algorithm only supports \(Self.algorithm).")
     }
     guard let credential = try query.value("X-Amz-Credential"),
-      let scope = CredentialScope(credential: credential)
+      let scope = Self.bytes(credential, { CredentialScope(credential: $0) })
     else { throw Self.malformedQuery("X-Amz-Credential is missing or malformed.") }
     guard let time = try query.value("X-Amz-Date").flatMap(CivilTime.init(basic:)) else {
       throw Self.malformedQuery("X-Amz-Date is missing or malformed.")
@@ -105,9 +88,12 @@ package struct SignatureClaim: Sendable {
       throw Self.malformedQuery("X-Amz-Expires must be from 1 to \(Self.expirySecondsMax) seconds.")
     }
     guard
-      let signedHeaders = try query.value("X-Amz-SignedHeaders").flatMap({ Self.names($0[...]) })
+      let signedHeaders = try query.value("X-Amz-SignedHeaders").flatMap({
+        Self.bytes($0, { SignedHeaderNames($0) })
+      })
     else { throw Self.malformedQuery("X-Amz-SignedHeaders is missing or malformed.") }
-    guard let signature = try query.value("X-Amz-Signature").flatMap({ Self.signature($0[...]) })
+    guard
+      let signature = try query.value("X-Amz-Signature").flatMap({ Self.bytes($0, Self.signature) })
     else { throw Self.malformedQuery("X-Amz-Signature is missing or malformed.") }
     self.init(
       form: .query(expirySeconds: expiry), scope: scope, signedHeaders: signedHeaders,
@@ -115,7 +101,8 @@ package struct SignatureClaim: Sendable {
   }
 
   private init(
-    form: Form, scope: CredentialScope, signedHeaders: [String], signature: String, time: CivilTime
+    form: Form, scope: CredentialScope, signedHeaders: SignedHeaderNames, signature: [UInt8],
+    time: CivilTime
   ) {
     self.form = form
     self.scope = scope
@@ -128,16 +115,19 @@ package struct SignatureClaim: Sendable {
     S3Error(.authorizationQueryParametersError, message)
   }
 
-  private static func names(_ text: Substring) -> [String]? {
-    let names = text.split(separator: ";").map { $0.lowercased() }
-    guard (1...signedHeadersMax).contains(names.count) else { return nil }
-    // A repeated name would put the same value into the canonical request again and again.
-    return Set(names).count == names.count ? names : nil
+  private static func bytes<Value>(
+    _ text: String, _ read: (UnsafeRawBufferPointer) -> Value?
+  ) -> Value? {
+    var text = text
+    return text.withUTF8 { read(UnsafeRawBufferPointer($0)) }
   }
 
-  private static func signature(_ text: Substring) -> String? {
-    text.utf8.count == 64 && Hex.decode(text) != nil ? text.lowercased() : nil
+  fileprivate static func signature(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+    text.count == 64 ? Hex.decode(text) : nil
   }
+
+  /// Whether the signature covers the header `host`.
+  var coversHost: Bool { Self.bytes("host", { signedHeaders.contains($0) ? true : nil }) != nil }
 
   private static func time(of head: HTTPRequestHead) throws(S3Error) -> CivilTime? {
     if let text = head.headers["x-amz-date"] {
@@ -150,11 +140,42 @@ package struct SignatureClaim: Sendable {
   }
 }
 
-extension Substring {
-  fileprivate var trimmingSpaces: Substring {
-    var text = self
-    while text.first == " " { text.removeFirst() }
-    while text.last == " " { text.removeLast() }
-    return text
+/// The fields of an Authorization header; `nil` those that are missing or malformed.
+private struct AuthorizationFields {
+  var scope: CredentialScope?
+  var signedHeaders: SignedHeaderNames?
+  var signature: [UInt8]?
+
+  /// - Throws: For another kind of authorization, and for a field that comes twice.
+  init(_ header: UnsafeRawBufferPointer) throws(S3Error) {
+    let space = header.offset(of: UInt8(ascii: " ")) ?? header.count
+    guard space < header.count, header.upTo(space).spells("AWS4-HMAC-SHA256") else {
+      throw S3Error(
+        .invalidRequest,
+        "This kind of authorization is not supported; use \(SignatureClaim.algorithm).")
+    }
+    var seen: [UnsafeRawBufferPointer] = []
+    try header.from(space).forEachPart(between: UInt8(ascii: ",")) { (part) throws(S3Error) in
+      let equals = part.offset(of: UInt8(ascii: "=")) ?? part.count
+      let name = part.upTo(equals).trimmingSpaces
+      guard equals < part.count, !seen.contains(where: { $0.equals(name) }),
+        seen.count < Self.countMax
+      else { throw S3Error(.authorizationHeaderMalformed) }
+      seen.append(name)
+      take(name, part.from(equals + 1).trimmingSpaces)
+    }
+  }
+
+  /// There are three, and unknown ones are passed over.
+  private static let countMax = 8
+
+  private mutating func take(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    if name.spells("Credential") {
+      scope = CredentialScope(credential: value)
+    } else if name.spells("SignedHeaders") {
+      signedHeaders = SignedHeaderNames(value)
+    } else if name.spells("Signature") {
+      signature = SignatureClaim.signature(value)
+    }
   }
 }

@@ -80,7 +80,7 @@ package struct SignatureVerifier: Sendable {
     return VerifiedSignature(
       payload: payload.meaning,
       chunks: ChunkSigningContext(
-        seedSignature: signature, time: claim.time, scope: claim.scope, key: key))
+        requestSignature: signature, time: claim.time, scope: claim.scope, key: key))
   }
 
   private func checkScope(_ claim: SignatureClaim) throws(S3Error) {
@@ -127,31 +127,36 @@ package struct SignatureVerifier: Sendable {
 
   private func checkSignedHeaders(_ claim: SignatureClaim, _ head: HTTPRequestHead) throws(S3Error)
   {
-    guard claim.signedHeaders.contains("host") else {
+    guard claim.coversHost else {
       throw S3Error(.accessDenied, "The host header must be signed.")
     }
-    for index in head.headers.indices {
-      let name = head.headers.raw(at: index).name
+    try head.headers.visitFields { (name, _) throws(S3Error) in
       // The payload hash is part of the canonical request whether or not its header is signed.
-      guard name.utf8.starts(with: "x-amz-".utf8), name != "x-amz-content-sha256",
+      guard name.begins(with: "x-amz-"), !name.spells("x-amz-content-sha256"),
         !claim.signedHeaders.contains(name)
-      else { continue }
+      else { return }
       throw S3Error(
         .accessDenied, "There were headers present in the request which were not signed.",
-        details: [S3Error.Detail("HeadersNotSigned", name)])
+        details: [S3Error.Detail("HeadersNotSigned", name.text)])
     }
   }
 }
 
 /// The last step of a signature.
 enum StringToSign {
-  /// The signature of a canonical request: 64 hexadecimal digits.
+  /// The signature of a canonical request, 32 bytes.
   static func sign(
     canonicalRequest: [UInt8], time: CivilTime, scope: CredentialScope, key: HMACKey
-  ) -> String {
-    let text =
-      "\(SignatureClaim.algorithm)\n\(time.basic)\n\(scope.signedPart)\n"
-      + Hex.encode(Digests.sha256(canonicalRequest))
-    return Hex.encode(key.sign(Array(text.utf8)))
+  ) -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(192)
+    text += SignatureClaim.algorithm.utf8
+    text.append(UInt8(ascii: "\n"))
+    text += time.basic.utf8
+    text.append(UInt8(ascii: "\n"))
+    scope.appendSignedPart(to: &text)
+    text.append(UInt8(ascii: "\n"))
+    Hex.append(Digests.sha256(canonicalRequest), to: &text)
+    return key.sign(text)
   }
 }

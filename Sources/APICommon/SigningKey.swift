@@ -4,6 +4,7 @@
 // region and one service. The chain costs as much as the rest of a verification, and a client sends many
 // requests a day, so its end is kept.
 
+import Base
 package import Crypto
 import Synchronization
 
@@ -23,18 +24,29 @@ package struct CredentialScope: Hashable, Sendable {
   }
 
   /// Reads the credential of a request; `nil` when it has another form.
-  init?(credential: some StringProtocol) {
-    let parts = credential.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 5, parts[4] == "aws4_request", !parts[0].isEmpty,
-      parts[1].utf8.count == 8
+  init?(credential: UnsafeRawBufferPointer) {
+    var texts: [String] = []
+    texts.reserveCapacity(5)
+    credential.forEachPart(between: UInt8(ascii: "/")) { part in
+      if texts.count <= 5 { texts.append(part.text) }
+    }
+    guard texts.count == 5, texts[4] == "aws4_request", !texts[0].isEmpty,
+      texts[1].utf8.count == 8
     else { return nil }
-    self.init(
-      accessKeyID: String(parts[0]), day: String(parts[1]), region: String(parts[2]),
-      service: String(parts[3]))
+    self.init(accessKeyID: texts[0], day: texts[1], region: texts[2], service: texts[3])
   }
 
   /// The part that is signed: all but the access key.
   package var signedPart: String { "\(day)/\(region)/\(service)/aws4_request" }
+
+  /// Adds the signed part to `text`.
+  func appendSignedPart(to text: inout [UInt8]) {
+    for part in [day, region, service] {
+      text += part.utf8
+      text.append(UInt8(ascii: "/"))
+    }
+    text += "aws4_request".utf8
+  }
 
   /// The scope with its access key, as requests carry it.
   package var credential: String { "\(accessKeyID)/\(signedPart)" }

@@ -84,34 +84,84 @@ package struct CivilTime: Equatable, Sendable {
     }
   }
 
-  private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
-  private static let months = [
+  private static let weekdays: [StaticString] = [
+    "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat",
+  ]
+  private static let months: [StaticString] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
   ]
 
   /// `2026-11-21T09:22:00.123Z`, as S3 writes dates in XML (ISO 8601).
   package var iso8601: String {
-    "\(digits(year, 4))-\(digits(month, 2))-\(digits(day, 2))T\(digits(hour, 2)):"
-      + "\(digits(minute, 2)):\(digits(second, 2)).\(digits(millisecond, 3))Z"
+    DateText.make { text in
+      text.number(year, 4)
+      text.literal("-")
+      text.number(month, 2)
+      text.literal("-")
+      text.number(day, 2)
+      text.literal("T")
+      text.number(hour, 2)
+      text.literal(":")
+      text.number(minute, 2)
+      text.literal(":")
+      text.number(second, 2)
+      text.literal(".")
+      text.number(millisecond, 3)
+      text.literal("Z")
+    }
   }
 
   /// `Sat, 21 Nov 2026 09:22:00 GMT` (RFC 9110, section 5.6.7).
   package var httpDate: String {
-    "\(Self.weekdays[weekday]), \(digits(day, 2)) \(Self.months[month - 1]) \(digits(year, 4)) "
-      + "\(digits(hour, 2)):\(digits(minute, 2)):\(digits(second, 2)) GMT"
+    DateText.make { text in
+      text.literal(Self.weekdays[weekday])
+      text.literal(", ")
+      text.number(day, 2)
+      text.literal(" ")
+      text.literal(Self.months[month - 1])
+      text.literal(" ")
+      text.number(year, 4)
+      text.literal(" ")
+      text.number(hour, 2)
+      text.literal(":")
+      text.number(minute, 2)
+      text.literal(":")
+      text.number(second, 2)
+      text.literal(" GMT")
+    }
   }
 
   /// `20261121T092200Z`, as AWS Signature Version 4 writes dates.
   package var basic: String {
-    "\(basicDay)T\(digits(hour, 2))\(digits(minute, 2))\(digits(second, 2))Z"
+    DateText.make { text in
+      writeDay(to: &text)
+      text.literal("T")
+      text.number(hour, 2)
+      text.number(minute, 2)
+      text.number(second, 2)
+      text.literal("Z")
+    }
   }
 
   /// `20261121`: the day of a Signature Version 4 scope.
-  package var basicDay: String { "\(digits(year, 4))\(digits(month, 2))\(digits(day, 2))" }
+  package var basicDay: String { DateText.make { writeDay(to: &$0) } }
+
+  private func writeDay(to text: inout DateText) {
+    text.number(year, 4)
+    text.number(month, 2)
+    text.number(day, 2)
+  }
 
   /// Reads `20261121T092200Z`.
   package init?(basic text: String) {
-    let bytes = Array(text.utf8)
+    var text = text
+    let time = text.withUTF8 { CivilTime(basic: UnsafeRawBufferPointer($0)) }
+    guard let time else { return nil }
+    self = time
+  }
+
+  /// Reads `20261121T092200Z` from bytes.
+  package init?(basic bytes: UnsafeRawBufferPointer) {
     guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
       let year = number(bytes[0..<4]), let month = number(bytes[4..<6]),
       let day = number(bytes[6..<8]), let hour = number(bytes[9..<11]),
@@ -127,7 +177,9 @@ package struct CivilTime: Equatable, Sendable {
     let zone = text.utf8.dropFirst(25)
     guard [" GMT", " +0000", " -0000"].contains(where: { zone.elementsEqual($0.utf8) }),
       bytes[3] == UInt8(ascii: ","), bytes[19] == UInt8(ascii: ":"), bytes[22] == UInt8(ascii: ":"),
-      let month = Self.months.firstIndex(of: String(decoding: bytes[8..<11], as: UTF8.self)),
+      let month = Self.months.firstIndex(where: { month in
+        bytes.withUnsafeBytes { $0.from(8).upTo(3).spells(month) }
+      }),
       let day = number(bytes[5..<7]), let year = number(bytes[12..<16]),
       let hour = number(bytes[17..<19]), let minute = number(bytes[20..<22]),
       let second = number(bytes[23..<25])
@@ -137,13 +189,48 @@ package struct CivilTime: Equatable, Sendable {
   }
 }
 
-private func digits(_ value: Int, _ width: Int) -> String {
-  let text = String(value)
-  return text.utf8.count >= width
-    ? text : String(repeating: "0", count: width - text.utf8.count) + text
+/// A date that is being written: into memory on the stack, as dates are in every request.
+private struct DateText {
+  /// Longer than any date, with a year of as many digits as a wall time can have.
+  private static let bytesMax = 64
+
+  private let buffer: UnsafeMutableRawBufferPointer
+  private var count = 0
+
+  static func make(_ write: (inout DateText) -> Void) -> String {
+    withUnsafeTemporaryAllocation(byteCount: bytesMax, alignment: 1) { buffer in
+      var text = DateText(buffer: buffer)
+      write(&text)
+      return String(decoding: buffer[..<text.count], as: UTF8.self)
+    }
+  }
+
+  private init(buffer: UnsafeMutableRawBufferPointer) { self.buffer = buffer }
+
+  mutating func literal(_ text: StaticString) {
+    for index in 0..<text.utf8CodeUnitCount { buffer[count + index] = text.utf8Start[index] }
+    count += text.utf8CodeUnitCount
+  }
+
+  /// Writes `value` with at least `width` digits.
+  mutating func number(_ value: Int, _ width: Int) {
+    if value < 0 { literal("-") }
+    var rest = value.magnitude
+    var length = 1
+    while length < width || rest >= 10 {
+      rest /= 10
+      length += 1
+    }
+    rest = value.magnitude
+    for place in (count..<count + length).reversed() {
+      buffer[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+    count += length
+  }
 }
 
-private func number(_ bytes: ArraySlice<UInt8>) -> Int? {
+private func number(_ bytes: some Collection<UInt8>) -> Int? {
   var value = 0
   for byte in bytes {
     guard (48...57).contains(byte) else { return nil }

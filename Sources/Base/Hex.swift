@@ -2,26 +2,46 @@
 
 /// Base 16 (RFC 4648, section 8), written in lowercase and read in either case.
 package enum Hex {
-  private static let digits: [UInt8] = Array("0123456789abcdef".utf8)
-
   /// Two lowercase digits a byte.
+  @inlinable
   package static func encode(_ bytes: some Collection<UInt8>) -> String {
     String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
       var position = 0
       for byte in bytes {
-        buffer[position] = digits[Int(byte >> 4)]
-        buffer[position + 1] = digits[Int(byte & 15)]
+        buffer[position] = digit(byte >> 4)
+        buffer[position + 1] = digit(byte & 15)
         position += 2
       }
       return position
     }
   }
 
+  /// Adds two lowercase digits a byte to `text`.
+  @inlinable
+  package static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
+    for byte in bytes {
+      text.append(digit(byte >> 4))
+      text.append(digit(byte & 15))
+    }
+  }
+
+  @usableFromInline
+  static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+  }
+
   /// The bytes that pairs of digits stand for; `nil` for an odd count or any other character.
   package static func decode(_ text: some StringProtocol) -> [UInt8]? {
+    var text = String(text)
+    return text.withUTF8 { decode(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// As above, for digits that are no text yet.
+  package static func decode(_ digits: UnsafeRawBufferPointer) -> [UInt8]? {
     var bytes: [UInt8] = []
+    bytes.reserveCapacity(digits.count / 2)
     var pending: UInt8?
-    for character in text.utf8 {
+    for character in digits {
       guard let value = value(of: character) else { return nil }
       if let high = pending {
         bytes.append(high << 4 | value)

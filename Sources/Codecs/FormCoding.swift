@@ -1,5 +1,7 @@
 // Queries and forms: `name=value&name=value` (WHATWG URL, "application/x-www-form-urlencoded").
 
+import Base
+
 /// One `name=value` of a query, decoded.
 package struct FormField: Equatable, Sendable {
   /// The bytes before the `=`.
@@ -34,19 +36,25 @@ package enum FormCoding {
   package static func parse(
     _ query: some Collection<UInt8>, plusIsSpace: Bool = true, countMax: Int = 1000
   ) -> [FormField]? {
+    Array(query).withUnsafeBytes { parse($0, plusIsSpace: plusIsSpace, countMax: countMax) }
+  }
+
+  /// As above, of bytes where they lie.
+  package static func parse(
+    _ query: UnsafeRawBufferPointer, plusIsSpace: Bool = true, countMax: Int = 1000
+  ) -> [FormField]? {
     var fields: [FormField] = []
-    for part in query.split(separator: UInt8(ascii: "&")) {
-      guard fields.count < countMax else { return nil }
-      let equals = part.firstIndex(of: UInt8(ascii: "="))
-      let valueStart = equals.map { part.index(after: $0) } ?? part.endIndex
-      guard
-        let name = PercentCoding.decode(
-          part[..<(equals ?? part.endIndex)], plusIsSpace: plusIsSpace),
-        let value = PercentCoding.decode(part[valueStart...], plusIsSpace: plusIsSpace)
-      else { return nil }
+    var isRight = true
+    query.forEachPart(between: UInt8(ascii: "&")) { part in
+      guard isRight, !part.isEmpty else { return }
+      let equals = part.offset(of: UInt8(ascii: "=")) ?? part.count
+      guard fields.count < countMax,
+        let name = PercentCoding.decode(part.upTo(equals), plusIsSpace: plusIsSpace),
+        let value = PercentCoding.decode(part.from(equals + 1), plusIsSpace: plusIsSpace)
+      else { return isRight = false }
       fields.append(FormField(name: name, value: value))
     }
-    return fields
+    return isRight ? fields : nil
   }
 
   /// `name=value&...`, with everything but the unreserved characters escaped.

@@ -1,5 +1,7 @@
 // Percent coding: bytes in the paths and queries of URLs (RFC 3986, section 2.1).
 
+import Base
+
 /// Writes and reads `%XX`.
 package enum PercentCoding {
   /// A set of ASCII characters that need no escape.
@@ -23,6 +25,7 @@ package enum PercentCoding {
       (low, high) = words
     }
 
+    @usableFromInline
     func contains(_ byte: UInt8) -> Bool {
       if byte < 64 { return low >> UInt64(byte) & 1 == 1 }
       return byte < 128 && high >> UInt64(byte - 64) & 1 == 1
@@ -38,8 +41,6 @@ package enum PercentCoding {
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
   }
 
-  private static let digits: [UInt8] = Array("0123456789ABCDEF".utf8)
-
   /// Each byte outside `allowed` as `%` and two uppercase digits.
   package static func encode(
     _ bytes: some Collection<UInt8>, allowed: AllowedBytes = .unreserved
@@ -52,13 +53,30 @@ package enum PercentCoding {
           position += 1
         } else {
           buffer[position] = UInt8(ascii: "%")
-          buffer[position + 1] = digits[Int(byte >> 4)]
-          buffer[position + 2] = digits[Int(byte & 15)]
+          buffer[position + 1] = upperDigit(byte >> 4)
+          buffer[position + 2] = upperDigit(byte & 15)
           position += 3
         }
       }
       return position
     }
+  }
+
+  /// Adds the escaped form of `bytes` to `text`.
+  package static func append(_ bytes: [UInt8], to text: inout [UInt8], allowed: AllowedBytes) {
+    for byte in bytes {
+      if allowed.contains(byte) {
+        text.append(byte)
+      } else {
+        text.append(UInt8(ascii: "%"))
+        text.append(upperDigit(byte >> 4))
+        text.append(upperDigit(byte & 15))
+      }
+    }
+  }
+
+  private static func upperDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") - 10 + value
   }
 
   /// The UTF-8 of `text`, escaped.
@@ -72,18 +90,27 @@ package enum PercentCoding {
   package static func decode(
     _ text: some Collection<UInt8>, plusIsSpace: Bool = false
   ) -> [UInt8]? {
+    Array(text).withUnsafeBytes { decode($0, plusIsSpace: plusIsSpace) }
+  }
+
+  /// As above, of bytes where they lie.
+  package static func decode(
+    _ text: UnsafeRawBufferPointer, plusIsSpace: Bool = false
+  ) -> [UInt8]? {
+    // Most paths are all they say.
+    if text.offset(of: UInt8(ascii: "%")) == nil, !plusIsSpace { return Array(text) }
     var result: [UInt8] = []
     result.reserveCapacity(text.count)
-    var index = text.startIndex
-    while index != text.endIndex {
+    var index = 0
+    while index < text.count {
       let byte = text[index]
-      index = text.index(after: index)
+      index += 1
       switch byte {
       case UInt8(ascii: "%"):
-        guard index != text.endIndex, let high = digit(text[index]) else { return nil }
-        index = text.index(after: index)
-        guard index != text.endIndex, let low = digit(text[index]) else { return nil }
-        index = text.index(after: index)
+        guard index + 1 < text.count, let high = digit(text[index]),
+          let low = digit(text[index + 1])
+        else { return nil }
+        index += 2
         result.append(high << 4 | low)
       case UInt8(ascii: "+") where plusIsSpace: result.append(UInt8(ascii: " "))
       default: result.append(byte)

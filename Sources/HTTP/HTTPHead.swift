@@ -45,10 +45,28 @@ package struct HTTPRequestHead: Sendable {
   }
 
   /// What follows the first `?`, still percent-encoded; `nil` without one.
-  package var query: String? {
+  package var query: String? { queryRange.map(text) }
+
+  /// Hands the bytes of `path` and of `query`, which is empty without one, to `body`.
+  package func withTargetBytes<Result>(
+    _ body: (_ path: UnsafeRawBufferPointer, _ query: UnsafeRawBufferPointer) -> Result
+  ) -> Result {
+    let path = pathRange
+    let query = queryRange ?? 0..<0
+    let root: StaticString = "/"
+    return storage.withUnsafeBytes { bytes in
+      body(
+        path.isEmpty
+          ? UnsafeRawBufferPointer(start: root.utf8Start, count: root.utf8CodeUnitCount)
+          : UnsafeRawBufferPointer(rebasing: bytes[path]),
+        UnsafeRawBufferPointer(rebasing: bytes[query]))
+    }
+  }
+
+  private var queryRange: Range<Int>? {
     let path = pathRange
     return path.upperBound < targetRange.upperBound
-      ? text(path.upperBound + 1..<targetRange.upperBound) : nil
+      ? path.upperBound + 1..<targetRange.upperBound : nil
   }
 
   /// The host and port that the client named: the Host field, which is what signatures cover.

@@ -6,25 +6,32 @@
 //
 // Invariants:
 //   1. `bytes[fieldsStart...]` is a sequence of whole field lines, fit to be sent, in the order of `fields`.
-//   2. Every name is a token (RFC 9110, section 5.6.2); no value holds CR, LF or NUL, nor begins or ends
-//      with white space.
+//   2. Every name is a token (RFC 9110, section 5.6.2) in lower case; no value holds CR, LF or NUL, nor begins or
+//      ends with white space.
 
-private import Glibc
+private import Base
 
-/// The header or trailer fields of a message, in order; names are compared without regard to case.
+/// The header or trailer fields of a message, in order.
+///
+/// Names are compared without regard to case, and kept in lower case.
 package struct HTTPHeaders: Sendable {
   /// Where a field's name and value lie in `bytes`.
+  @usableFromInline
   struct Field: Sendable {
     var nameStart: UInt32
     var nameCount: UInt32
     var valueStart: UInt32
     var valueCount: UInt32
 
+    @usableFromInline
     var name: Range<Int> { Int(nameStart)..<Int(nameStart) + Int(nameCount) }
+    @usableFromInline
     var value: Range<Int> { Int(valueStart)..<Int(valueStart) + Int(valueCount) }
   }
 
+  @usableFromInline
   private(set) var bytes: [UInt8]
+  @usableFromInline
   private(set) var fields: [Field]
   /// Where the field lines begin: behind the start line in a parsed head.
   private let fieldsStart: Int
@@ -36,13 +43,18 @@ package struct HTTPHeaders: Sendable {
     fieldsStart = 0
   }
 
-  /// A parsed head.
+  /// A parsed head, whose names may still be in either case.
   ///
-  /// - Requires: the invariants of the type; only the parser calls this.
+  /// - Requires: the invariants of the type else; only the parser calls this.
   init(bytes: [UInt8], fields: [Field], fieldsStart: Int) {
     self.bytes = bytes
     self.fields = fields
     self.fieldsStart = fieldsStart
+    self.bytes.withUnsafeMutableBufferPointer { bytes in
+      for field in fields {
+        for index in field.name { bytes[index] = lowercased(bytes[index]) }
+      }
+    }
   }
 
   /// The field lines as they are sent.
@@ -81,7 +93,52 @@ package struct HTTPHeaders: Sendable {
     }
   }
 
-  private func first(_ name: String) -> Field? { fields.first { matches($0, name) } }
+  /// Hands each field's name, in lower case, and value to `visit`; the bytes are valid only in the call.
+  package func visitFields<Failure: Error>(
+    _ visit: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) ->
+      Void
+  ) throws(Failure) {
+    try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      let bytes = UnsafeRawBufferPointer(bytes)
+      for field in fields {
+        try visit(
+          UnsafeRawBufferPointer(rebasing: bytes[field.name]),
+          UnsafeRawBufferPointer(rebasing: bytes[field.value]))
+      }
+    }
+  }
+
+  /// The first name, in lower case, that comes again and of which `isSingle` says that it may not; `nil` for none.
+  package func firstRepeatedName(_ isSingle: (UnsafeRawBufferPointer) -> Bool) -> String? {
+    bytes.withUnsafeBytes { bytes in
+      withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: fields.count) {
+        seen in
+        var count = 0
+        for field in fields {
+          let name = UnsafeRawBufferPointer(rebasing: bytes[field.name])
+          guard isSingle(name) else { continue }
+          if seen[..<count].contains(where: { $0.equals(name) }) { return name.text }
+          seen.initializeElement(at: count, to: name)
+          count += 1
+        }
+        return nil
+      }
+    }
+  }
+
+  private func first(_ name: String) -> Field? {
+    var name = name
+    return name.withUTF8 { name in
+      bytes.withUnsafeBufferPointer { bytes in
+        fields.first { field in
+          guard Int(field.nameCount) == name.count else { return false }
+          for index in 0..<name.count
+          where bytes[Int(field.nameStart) + index] != lowercased(name[index]) { return false }
+          return true
+        }
+      }
+    }
+  }
 
   private func string(_ range: Range<Int>) -> String {
     bytes.withUnsafeBufferPointer {
@@ -95,7 +152,7 @@ package struct HTTPHeaders: Sendable {
     return bytes.withUnsafeBufferPointer { bytes in
       var position = Int(field.nameStart)
       for byte in utf8 {
-        if lowercased(bytes[position]) != lowercased(byte) { return false }
+        if bytes[position] != lowercased(byte) { return false }
         position += 1
       }
       return true
@@ -123,7 +180,7 @@ package struct HTTPHeaders: Sendable {
     guard !name.isEmpty, name.allSatisfy(isTokenCharacter) else { return false }
     if bytes.isEmpty { bytes.reserveCapacity(Self.usualBytes) }
     let nameStart = bytes.count
-    bytes.append(contentsOf: name)
+    for byte in name { bytes.append(lowercased(byte)) }
     let nameEnd = bytes.count
     bytes.append(UInt8(ascii: ":"))
     bytes.append(UInt8(ascii: " "))
@@ -180,16 +237,6 @@ extension HTTPHeaders: RandomAccessCollection {
   package var endIndex: Int { fields.count }
   package subscript(position: Int) -> (name: String, value: String) {
     (string(fields[position].name), string(fields[position].value))
-  }
-
-  /// The name at `position` in lower case, and the value byte for byte: what signatures are made of.
-  package func raw(at position: Int) -> (name: String, value: [UInt8]) {
-    let field = fields[position]
-    let name = String(unsafeUninitializedCapacity: Int(field.nameCount)) { buffer in
-      for (index, byte) in bytes[field.name].enumerated() { buffer[index] = lowercased(byte) }
-      return Int(field.nameCount)
-    }
-    return (name, Array(bytes[field.value]))
   }
 }
 

@@ -28,7 +28,8 @@ package enum HoistedHeaders {
     for field in target.query {
       let name = String(decoding: field.name, as: UTF8.self).lowercased()
       guard name.utf8.starts(with: "x-amz-".utf8), !others.contains(name) else { continue }
-      guard !RepeatedFields.isSingle(name) || !merged.contains(name) else {
+      let isSingle = Array(name.utf8).withUnsafeBytes(RepeatedFields.isSingle)
+      guard !isSingle || !merged.contains(name) else {
         throw S3Error(
           .invalidRequest, "A header that may come once came twice, in the query or as a header.",
           details: [S3Error.Detail("Header", name)])

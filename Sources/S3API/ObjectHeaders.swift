@@ -12,9 +12,9 @@ package enum ObjectHeaders {
   static let redirect = "x-amz-website-redirect-location"
 
   /// Headers that are kept beside `x-amz-meta-...`, in the order in which they are given back.
-  private static let kept = [
+  private static let kept: [StaticString] = [
     "content-type", "cache-control", "content-disposition", "content-encoding",
-    "content-language", "expires", redirect,
+    "content-language", "expires", "x-amz-website-redirect-location",
   ]
 
   /// Query parameters with which a reader replaces headers.
@@ -24,8 +24,6 @@ package enum ObjectHeaders {
     ("response-content-encoding", "content-encoding"),
     ("response-content-language", "content-language"), ("response-expires", "expires"),
   ]
-
-  private static let metadataPrefix = "x-amz-meta-"
 
   /// S3's limit on user metadata: the bytes of names, without the prefix, and of values.
   private static let metadataBytesMax = 2048
@@ -39,16 +37,15 @@ package enum ObjectHeaders {
   package static func read(_ headers: HTTPHeaders) throws(S3Error) -> [ObjectHeader] {
     var result: [ObjectHeader] = []
     var metadataBytes = 0
-    for index in headers.indices {
-      let field = headers.raw(at: index)
-      if field.name.utf8.starts(with: metadataPrefix.utf8) {
-        metadataBytes += field.name.utf8.count - metadataPrefix.utf8.count + field.value.count
-        append(field.name, field.value, to: &result)
-      } else if field.name == "content-encoding" {
-        let value = withoutChunkedCoding(field.value)
-        if !value.isEmpty { append(field.name, value, to: &result) }
-      } else if kept.contains(field.name) {
-        append(field.name, field.value, to: &result)
+    headers.visitFields { name, value in
+      if name.begins(with: "x-amz-meta-") {
+        metadataBytes += name.count - "x-amz-meta-".utf8.count + value.count
+        append(name.text, Array(value), to: &result)
+      } else if name.spells("content-encoding") {
+        let value = withoutChunkedCoding(Array(value))
+        if !value.isEmpty { append(name.text, value, to: &result) }
+      } else if kept.contains(where: { name.spells($0) }) {
+        append(name.text, Array(value), to: &result)
       }
     }
     guard metadataBytes <= metadataBytesMax else { throw S3Error(.metadataTooLarge) }

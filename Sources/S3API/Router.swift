@@ -6,6 +6,7 @@
 // parameters are ignored, as S3 does.
 
 package import APICommon
+import Base
 import Codecs
 package import HTTP
 
@@ -96,18 +97,18 @@ package enum Router {
   }
 
   /// Headers that change what an operation means.
-  private static let unimplementedHeaders: Set<String> = [
+  private static let unimplementedHeaders: [StaticString] = [
     "x-amz-bucket-object-lock-enabled", "x-amz-tagging", "x-amz-write-offset-bytes",
   ]
 
   /// The same, by how their names begin.
-  private static let unimplementedPrefixes = [
+  private static let unimplementedPrefixes: [StaticString] = [
     "x-amz-copy-source-server-side-encryption", "x-amz-grant-", "x-amz-if-match-",
     "x-amz-object-lock-", "x-amz-server-side-encryption",
   ]
 
   /// Conditions of writes: to ignore them would overwrite what the client wants kept.
-  private static let writeConditions = [
+  private static let writeConditions: [StaticString] = [
     "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
   ]
 
@@ -115,17 +116,17 @@ package enum Router {
   package static func refuseWhatIsNotImplemented(
     _ operation: S3Operation, _ headers: HTTPHeaders
   ) throws(S3Error) {
-    for index in headers.indices {
-      let field = headers.raw(at: index)
+    try headers.visitFields { (name, value) throws(S3Error) in
       let isUnknown =
-        (unimplementedHeaders.contains(field.name)
-          || unimplementedPrefixes.contains { field.name.utf8.starts(with: $0.utf8) })
-        && !field.value.elementsEqual("false".utf8)
-      let isCondition = operation.isWrite && writeConditions.contains(field.name)
+        name.begins(with: "x-amz-")
+        && (unimplementedHeaders.contains { name.spells($0) }
+          || unimplementedPrefixes.contains { name.begins(with: $0) })
+        && !value.spells("false")
+      let isCondition = operation.isWrite && writeConditions.contains { name.spells($0) }
       if isUnknown || isCondition {
         throw S3Error(
-          .notImplemented, "The header \(field.name) is not implemented yet.",
-          details: [S3Error.Detail("Header", field.name)])
+          .notImplemented, "The header \(name.text) is not implemented yet.",
+          details: [S3Error.Detail("Header", name.text)])
       }
     }
   }

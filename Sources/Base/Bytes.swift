@@ -1,0 +1,71 @@
+// Reading bytes that spell words: what parsers of headers, queries and paths have in common.
+
+private import Glibc
+
+extension UnsafeRawBufferPointer {
+  /// Whether the bytes are those of `text`.
+  @inlinable
+  package func spells(_ text: StaticString) -> Bool {
+    count == text.utf8CodeUnitCount && begins(with: text)
+  }
+
+  /// Whether the bytes begin with those of `text`.
+  @inlinable
+  package func begins(with text: StaticString) -> Bool {
+    guard count >= text.utf8CodeUnitCount else { return false }
+    let start = text.utf8Start
+    for index in 0..<text.utf8CodeUnitCount where self[index] != start[index] { return false }
+    return true
+  }
+
+  /// Whether both are the same bytes.
+  package func equals(_ other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count else { return false }
+    guard let mine = baseAddress, let others = other.baseAddress else { return true }
+    return memcmp(mine, others, count) == 0
+  }
+
+  /// Where `byte` comes first; `nil` when it does not.
+  @usableFromInline
+  package func offset(of byte: UInt8) -> Int? {
+    guard let base = baseAddress, let found = memchr(base, Int32(byte), count) else { return nil }
+    return UnsafeRawPointer(found) - base
+  }
+
+  /// The bytes from `start` on; none when that is behind the end.
+  @inlinable
+  package func from(_ start: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: self[Swift.min(start, count)...])
+  }
+
+  /// The first `length` bytes, or as many as there are.
+  @inlinable
+  package func upTo(_ length: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: self[..<Swift.min(length, count)])
+  }
+
+  /// Without spaces at either end.
+  package var trimmingSpaces: UnsafeRawBufferPointer {
+    var start = 0
+    var end = count
+    while start < end, self[start] == UInt8(ascii: " ") { start += 1 }
+    while start < end, self[end - 1] == UInt8(ascii: " ") { end -= 1 }
+    return UnsafeRawBufferPointer(rebasing: self[start..<end])
+  }
+
+  /// Hands each part between two `separator` to `body`, empty ones too.
+  @inlinable
+  package func forEachPart<Failure: Error>(
+    between separator: UInt8, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
+  ) throws(Failure) {
+    var rest = self
+    while let end = rest.offset(of: separator) {
+      try body(rest.upTo(end))
+      rest = rest.from(end + 1)
+    }
+    try body(rest)
+  }
+
+  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  package var text: String { String(decoding: self, as: UTF8.self) }
+}
