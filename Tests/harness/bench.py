@@ -1,90 +1,245 @@
-"""bench.py [--seconds N] [--only NAME]: measures the server and prints tables for docs/performance.md.
+"""bench.py [--seconds N] [--quick | --table | --old-pc] [--million FOLDER | --no-million]
 
-Two programs side by side: grange-bench, ours, and s3bench, which shares no code with it. Server and client
-share the machine, so figures compare within one run only.
+Measures the server beside what limits it and prints tables for docs/performance.md, "How it is measured".
+Client and server share the machine, so figures compare within one run only.
 """
 
 import argparse
 import datetime
-import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from harness import state  # noqa: E402
-from harness.server import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, Server, program  # noqa: E402
+from harness import old_pc, state  # noqa: E402
+from harness.generators import (  # noqa: E402
+    Load, Nginx, disk_rate, md5_rate, ours, s3bench, theirs)
+from harness.server import Server, program  # noqa: E402
+from harness.start_up import start_up  # noqa: E402
 
 KIB, MIB = 1024, 1 << 20
 
-# Name, operation, size, how many at a time, keys to choose from.
-MATRIX = [
-    ("PUT 1 KiB", "put", KIB, (1, 8, 32), 20_000),
-    ("GET 1 KiB", "get", KIB, (1, 8, 32), 1_000),
-    ("HEAD 1 KiB", "head", KIB, (1, 8, 32), 1_000),
-    ("PUT 1 MiB", "put", MIB, (1, 8), 200),
-    ("GET 1 MiB", "get", MIB, (1, 8), 20),
-    ("PUT 16 MiB", "put", 16 * MIB, (1, 8), 24),
-    ("GET 16 MiB", "get", 16 * MIB, (1, 8), 8),
-    ("LIST 1000 keys", "list", 1000, (1, 8), 1),
-]
+# What is read: name, size, how many objects of it there are. Together they fit the page cache of a small machine.
+SIZES = [("1 KiB", KIB, 1000), ("64 KiB", 64 * KIB, 500), ("1 MiB", MIB, 100),
+         ("16 MiB", 16 * MIB, 8)]
+LEVELS = (1, 8, 32)
+
+# A run of puts ends early at 2 GiB: a fast disk must not be filled.
+PUT_BYTES_MAX = 2 << 30
+PUT_OBJECTS_MAX = 150_000
+
+# Ten keys to a folder: a listing with a delimiter has full pages at 20,000 keys too.
+PER_FOLDER = 10
+FEW_KEYS, MANY_KEYS = 20_000, 1_000_000
+
+# ext4 writes slowly for a while after many files were removed.
+WAIT_AFTER_REMOVING = 40
+
+# The rows of issue 4's table: what they need measured.
+TABLE_ROWS = {
+    ("PUT 1 KiB", 8), ("PUT 1 KiB", 32), ("GET 1 KiB", 32), ("HEAD 1 KiB", 32), ("PUT 16 MiB", 8),
+    ("GET 16 MiB", 8), ("DELETE 1 KiB", 32), ("LIST", 8)}
 
 
-def ours(server, name, operation, size, concurrency, objects, seconds):
-    words = [
-        program().parent / "grange-bench", operation, "--json",
-        "--endpoint", f"127.0.0.1:{server.port}", "--region", REGION, "--bucket", BUCKET,
-        "--access", ACCESS_KEY, "--size", str(size), "--concurrency", str(concurrency),
-        "--seconds", str(seconds), "--objects", str(objects),
-        "--prefix", prefix("ours", operation, size)]
-    return run(words, {"GRANGE_BENCH_SECRET": SECRET_KEY})
+class Bench:
+    """One run: the server with what it has been asked for, and every figure by its name and concurrency."""
 
+    def __init__(self, options, folder):
+        self.options = options
+        self.folder = folder
+        self.figures = {}
+        self.baselines = {}
+        self.idle = self.peak = 0
+        self.starts = {}
+        self.put_counts = {}
+        self.nginx = Nginx(folder / "nginx")
+        self.few = Server(folder / "node")
 
-def theirs(server, name, operation, size, concurrency, objects, seconds):
-    words = [
-        s3bench(), "-json", "-op", operation, "-endpoint", server.endpoint, "-region", REGION,
-        "-bucket", BUCKET, "-access", ACCESS_KEY, "-secret", SECRET_KEY, "-c", str(concurrency),
-        "-duration", f"{seconds}s", "-objects", str(objects)]
-    if operation == "list":
-        words += ["-maxkeys", str(size)]
-    else:
-        words += ["-size", str(size), "-prefix", prefix("theirs", operation, size)]
-    return run(words, {})
+    # What is measured
 
+    def run(self):
+        seconds = self.options.seconds
+        self.baselines["MD5 on one core"] = md5_rate()["mb_s"]
+        self.baselines["disk"] = disk_rate(self.folder, seconds)["mb_s"]
+        print(f"Baselines: MD5 on one core {self.baselines['MD5 on one core']:,.0f} MB/s; the disk, "
+              f"8 writers of durable files of 1 MiB, {self.baselines['disk']:,.0f} MB/s.\n")
+        time.sleep(0 if self.options.quick else WAIT_AFTER_REMOVING)
+        self.nginx.start()
+        self.few.start()
+        self.idle = memory(self.few)
+        print("| what | at a time | grange-bench | CPU, server + client | s3bench | nginx |\n"
+              "|---|---|---|---|---|---|")
+        try:
+            self.measure_objects()
+            self.measure_list(self.few, FEW_KEYS if not self.options.quick else 2000)
+            self.measure_mixed()
+            self.measure_deletes()
+            self.note_peak(self.few)
+            self.starts["little"] = start_up(self.few)
+        finally:
+            self.few.stop()
+            self.nginx.stop()
+        if self.options.million:
+            self.measure_million()
+        self.print_rest()
 
-def prefix(who, operation, size):
-    return f"{who}-{size}/"
+    def wanted(self, name, concurrency):
+        if self.options.table:
+            return (name.split(",")[0], concurrency) in TABLE_ROWS
+        return not self.options.quick or concurrency == 8
 
+    def measure_objects(self):
+        for name, size, objects in SIZES:
+            load = Load("put", size, seconds=self.options.seconds)
+            for c in LEVELS:
+                count = min(PUT_OBJECTS_MAX, PUT_BYTES_MAX // size)
+                done = self.figure(f"PUT {name}", replace(
+                    load, concurrency=c, prefix=put_prefix(size, c), objects=count))
+                if done:
+                    self.put_counts[size, c] = done["ops"]
+            load = replace(load, prefix=f"read-{size}/", objects=objects)
+            self.fill(self.few, load)
+            self.fill(self.nginx, load)
+            for c in LEVELS:
+                for operation in ("get", "head"):
+                    self.figure(f"{operation.upper()} {name}", replace(
+                        load, operation=operation, concurrency=c), with_nginx=True)
 
-def run(words, environment):
-    done = subprocess.run(
-        list(map(str, words)), capture_output=True, text=True, env={**os.environ, **environment})
-    lines = done.stdout.strip().splitlines()
-    if not lines or not lines[-1].startswith("{"):
-        raise SystemExit(f"{words[0]}: {done.stdout}{done.stderr}")
-    result = json.loads(lines[-1])
-    if result["errors"]:
-        print(f"errors: {result['errors']}: {result.get('first_error')}", file=sys.stderr)
-    return result
+    def measure_deletes(self):
+        """What was put, at last: blocks are removed some ten minutes later, which no other figure may meet."""
+        for name, size, _ in SIZES:
+            for c in LEVELS:
+                if count := self.put_counts.get((size, c)):
+                    self.figure(f"DELETE {name}", Load(
+                        "delete", size, c, self.options.seconds, count, put_prefix(size, c)))
 
+    def measure_mixed(self):
+        load = Load("mixed", KIB, seconds=self.options.seconds, prefix=f"read-{KIB}/", page=100)
+        for c in LEVELS:
+            # A prefix of its own would need objects of its own; new keys begin behind those that are there.
+            self.figure("mixed 1 KiB", replace(load, concurrency=c), with_theirs=False)
 
-def s3bench():
-    """The Go program, built once; None without a Go compiler."""
-    folder = state.folder("s3bench")
-    binary = folder / "s3bench"
-    if not binary.exists():
-        if not shutil.which("go"):
+    def measure_list(self, server, keys):
+        load = Load("list", objects=keys, seconds=self.options.seconds, prefix="list/",
+                    per_folder=PER_FOLDER)
+        if server is self.few:
+            self.fill(server, load)
+        for what, delimiter in (("", ""), (", by /", "/")):
+            for c in LEVELS:
+                self.figure(f"LIST, {keys:,} keys{what}", replace(
+                    load, concurrency=c, delimiter=delimiter), server=server)
+
+    def measure_million(self):
+        server = many_keys(self.options.million)
+        server.start()
+        try:
+            self.measure_list(server, MANY_KEYS)
+            self.note_peak(server)
+            self.starts["a million objects"] = start_up(server)
+        finally:
+            server.stop()
+
+    def fill(self, server, load):
+        ours(server, replace(load, operation="fill", concurrency=8))
+
+    def figure(self, name, load, server=None, with_nginx=False, with_theirs=True):
+        """Measures and prints one row; None when it is not asked for."""
+        if not self.wanted(name, load.concurrency):
             return None
-        subprocess.run(
-            ["go", "build", "-o", binary, "."], check=True,
-            cwd=state.ROOT / "Tests" / "Tools" / "s3bench",
-            env={**os.environ, "GOCACHE": str(folder / "cache"), "GOFLAGS": "-mod=mod"})
-    return binary
+        server = server or self.few
+        mine = ours(server, load)
+        self.figures[name, load.concurrency] = mine
+        other = beside = "-"
+        if with_theirs and s3bench() and not self.options.table:
+            other = shown(theirs(server, load))
+        if with_nginx:
+            result = ours(self.nginx, load)
+            self.figures[f"nginx {name}", load.concurrency] = result
+            beside = shown(result)
+        print(f"| {name} | {load.concurrency} | {shown(mine)}, p99 {mine['p99_ms']:.1f} ms "
+              f"| {microseconds(mine)} | {other} | {beside} |", flush=True)
+        return mine
+
+    def note_peak(self, server):
+        self.peak = max(self.peak, memory(server, "VmHWM"))
+
+    # What it comes to
+
+    def print_rest(self):
+        print(f"\nMemory: {self.idle:.1f} MB before the first request, {self.peak:.1f} MB at the peak.")
+        for name, milliseconds in self.starts.items():
+            print(f"Start-up with {name}: {milliseconds:.0f} ms from exec to the first answer "
+                  "(median of 5).")
+        print(f"Program: {program().stat().st_size / 1e6:.1f} MB.")
+        print("\n| target | must | measured | |\n|---|---|---|---|")
+        for name, must, measured, met in self.targets():
+            print(f"| {name} | {must} | {measured} | {'met' if met else '**not met**'} |")
+
+    def targets(self):
+        """The rows of issue 4's table that were measured: name, what it must be, what it is, whether it is met."""
+        yield from self.rate("PUT 1 KiB", 8, 5_000)
+        yield from self.rate("PUT 1 KiB", 32, 10_000)
+        yield from self.rate("GET 1 KiB", 32, 30_000)
+        if found := self.figures.get(("nginx GET 1 KiB", 32)):
+            mine, theirs = self.figures["GET 1 KiB", 32]["ops_s"], found["ops_s"]
+            yield "GET 1 KiB, c=32", "half of nginx", f"{mine / theirs:.2f} of it", mine * 2 >= theirs
+        yield from self.rate("HEAD 1 KiB", 32, 35_000)
+        limit = 0.8 * min(self.baselines.values())
+        yield from self.throughput("PUT 16 MiB", 8, limit)
+        yield from self.throughput("GET 16 MiB", 8, 2_500)
+        few = f"LIST, {FEW_KEYS:,} keys"
+        yield from self.rate(few, 8, 400)
+        for what in ("", ", by /"):
+            one = self.figures.get((few + what, 8))
+            two = self.figures.get((f"LIST, {MANY_KEYS:,} keys{what}", 8))
+            if one and two:
+                share = one["ops_s"] / two["ops_s"]
+                yield (f"LIST, {MANY_KEYS:,} keys{what}, c=8", f"1.5 times slower than {FEW_KEYS:,}",
+                       f"{share:.2f} times", share <= 1.5)
+        yield from self.rate("DELETE 1 KiB", 32, 10_000)
+        yield "memory idle", "20 MB", f"{self.idle:.1f} MB", self.idle <= 20
+        yield "memory at the peak", "128 MB", f"{self.peak:.1f} MB", self.peak <= 128
+        for name, milliseconds in self.starts.items():
+            yield f"start-up, {name}", "50 ms", f"{milliseconds:.0f} ms", milliseconds <= 50
+
+    def rate(self, name, c, must):
+        if found := self.figures.get((name, c)):
+            rate = found["ops_s"]
+            yield f"{name}, c={c}", f"{must:,}/s", f"{rate:,.0f}/s", rate >= must
+
+    def throughput(self, name, c, must):
+        if found := self.figures.get((name, c)):
+            rate = found["mb_s"]
+            yield f"{name}, c={c}", f"{must:,.0f} MB/s", f"{rate:,.0f} MB/s", rate >= must
+
+
+def put_prefix(size, concurrency):
+    return f"put-{size}-{concurrency}/"
+
+
+def many_keys(folder):
+    """A server whose folder holds a million keys, filled at first use and kept for the next run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    server = Server(folder)
+    done = folder / "filled"
+    if not done.exists():
+        print(f"(filling {folder} with {MANY_KEYS:,} keys)", file=sys.stderr)
+        shutil.rmtree(folder)
+        server = Server(folder)
+        server.start()
+        try:
+            result = ours(server, Load(
+                "fill", objects=MANY_KEYS, concurrency=32, prefix="list/", per_folder=PER_FOLDER))
+        finally:
+            server.stop()
+        done.write_text(f"{result['ops_s']:.0f}/s\n")
+    return server
 
 
 def memory(server, field="VmRSS"):
@@ -95,60 +250,15 @@ def memory(server, field="VmRSS"):
     return 0.0
 
 
-def start_up(server):
-    """Median milliseconds from exec until S3 answers, on a database that has been used."""
-    times = []
-    for _ in range(5):
-        server.stop()
-        began = time.monotonic()
-        server.start()
-        times.append((time.monotonic() - began) * 1e3)
-    return sorted(times)[2]
-
-
 def shown(result):
-    text = f"{result['ops_s']:,.0f}/s"
     if result["size"] >= MIB and result["op"] in ("put", "get"):
-        text = f"{result['mb_s']:,.0f} MB/s ({result['ops_s']:,.1f}/s)"
-    return f"{text}, p99 {result['p99_ms']:.1f} ms"
+        return f"{result['mb_s']:,.0f} MB/s"
+    return f"{result['ops_s']:,.0f}/s"
 
 
-def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--seconds", type=int, default=5)
-    options.add_argument("--only", help="part of a name in the table")
-    options = options.parse_args()
-    folder = state.folder("run", f"bench-{os.getpid()}")
-    server = Server(folder / "node")
-    server.start()
-    try:
-        report(server, options)
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def report(server, options):
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True,
-        cwd=state.ROOT).stdout.strip()
-    print(f"{datetime.date.today()}, commit {commit}, {os.cpu_count()} cores, "
-          f"{processor()}, Linux {platform.release()}, {options.seconds} s a figure\n")
-    idle = memory(server)
-    print("| what | at a time | grange-bench | s3bench |\n|---|---|---|---|")
-    for name, operation, size, levels, objects in MATRIX:
-        if options.only and options.only.lower() not in name.lower():
-            continue
-        for concurrency in levels:
-            arguments = (server, name, operation, size, concurrency, objects, options.seconds)
-            first = shown(ours(*arguments))
-            second = shown(theirs(*arguments)) if s3bench() else "no Go compiler"
-            print(f"| {name} | {concurrency} | {first} | {second} |", flush=True)
-    peak = memory(server, "VmHWM")
-    print(f"\nMemory: {idle:.1f} MB before the first request, {peak:.1f} MB at the peak, "
-          f"{memory(server):.1f} MB after it.")
-    print(f"Start-up: {start_up(server):.0f} ms until the first answer (median of 5).")
-    print(f"Program: {program().stat().st_size / 1e6:.1f} MB.")
+def microseconds(result):
+    server = result["server_cpu_us_per_op"]
+    return f"{server or 0:,.0f} + {result['client_cpu_us_per_op']:,.0f} us"
 
 
 def processor():
@@ -157,6 +267,50 @@ def processor():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def header(options):
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True,
+        cwd=state.ROOT).stdout.strip()
+    print(f"{datetime.date.today()}, commit {commit}, {os.cpu_count()} cores, {processor()}, "
+          f"Linux {platform.release()}, {options.seconds} s a figure, load {os.getloadavg()[0]:.1f} "
+          "at the start\n")
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--seconds", type=float, default=5)
+    options.add_argument("--quick", action="store_true", help="eight at a time, one second a figure")
+    options.add_argument("--table", action="store_true", help="only what issue 4's table needs")
+    options.add_argument("--old-pc", action="store_true", help="a simulated old PC instead")
+    options.add_argument("--million", type=Path, default=state.FOLDER / "bench-million",
+                         help="where the folder with a million keys is kept")
+    options.add_argument("--no-million", dest="million", action="store_const", const=None)
+    options = options.parse_args()
+    if options.quick:
+        options.seconds, options.million = 1, None
+    header(options)
+    folder = state.folder("run", f"bench-{os.getpid()}")
+    wait_for_the_disk()
+    try:
+        if options.old_pc:
+            old_pc.run(folder, options.seconds)
+        else:
+            Bench(options, folder).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        removed_file().touch()
+
+
+def removed_file():
+    return state.folder() / "bench-removed"
+
+
+def wait_for_the_disk():
+    """Until a while after the last run removed its files."""
+    if removed_file().exists():
+        time.sleep(max(0, removed_file().stat().st_mtime + WAIT_AFTER_REMOVING - time.time()))
 
 
 if __name__ == "__main__":
