@@ -6,9 +6,16 @@ package import HTTP
 package import Model
 
 /// Who sent a request, and what the signature says about its body.
-package struct Caller: Sendable {
+///
+/// A class, as it goes with the request everywhere.
+package final class Caller: Sendable {
   package let accessKey: AccessKey
   package let signature: VerifiedSignature
+
+  init(accessKey: AccessKey, signature: VerifiedSignature) {
+    self.accessKey = accessKey
+    self.signature = signature
+  }
 }
 
 /// Authenticates requests by their signatures.

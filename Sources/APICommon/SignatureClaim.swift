@@ -127,7 +127,11 @@ package struct SignatureClaim: Sendable {
   }
 
   /// Whether the signature covers the header `host`.
-  var coversHost: Bool { Self.bytes("host", { signedHeaders.contains($0) ? true : nil }) != nil }
+  var coversHost: Bool {
+    let host: StaticString = "host"
+    return signedHeaders.contains(
+      UnsafeRawBufferPointer(start: host.utf8Start, count: host.utf8CodeUnitCount))
+  }
 
   private static func time(of head: HTTPRequestHead) throws(S3Error) -> CivilTime? {
     if let text = head.headers["x-amz-date"] {
@@ -140,13 +144,13 @@ package struct SignatureClaim: Sendable {
   }
 }
 
-/// The fields of an Authorization header; `nil` those that are missing or malformed.
+/// The fields of an Authorization header; `nil` those that are missing.
 private struct AuthorizationFields {
   var scope: CredentialScope?
   var signedHeaders: SignedHeaderNames?
   var signature: [UInt8]?
 
-  /// - Throws: For another kind of authorization, and for a field that comes twice.
+  /// - Throws: For another kind of authorization, and for a field that is malformed or comes twice.
   init(_ header: UnsafeRawBufferPointer) throws(S3Error) {
     let space = header.offset(of: UInt8(ascii: " ")) ?? header.count
     guard space < header.count, header.upTo(space).spells("AWS4-HMAC-SHA256") else {
@@ -154,28 +158,33 @@ private struct AuthorizationFields {
         .invalidRequest,
         "This kind of authorization is not supported; use \(SignatureClaim.algorithm).")
     }
-    var seen: [UnsafeRawBufferPointer] = []
     try header.from(space).forEachPart(between: UInt8(ascii: ",")) { (part) throws(S3Error) in
       let equals = part.offset(of: UInt8(ascii: "=")) ?? part.count
-      let name = part.upTo(equals).trimmingSpaces
-      guard equals < part.count, !seen.contains(where: { $0.equals(name) }),
-        seen.count < Self.countMax
+      guard equals < part.count,
+        take(part.upTo(equals).trimmingSpaces, part.from(equals + 1).trimmingSpaces)
       else { throw S3Error(.authorizationHeaderMalformed) }
-      seen.append(name)
-      take(name, part.from(equals + 1).trimmingSpaces)
     }
   }
 
-  /// There are three, and unknown ones are passed over.
-  private static let countMax = 8
-
-  private mutating func take(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+  /// False when there was a field with this name before, or it is malformed; unknown ones are passed over.
+  private mutating func take(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) -> Bool {
     if name.spells("Credential") {
+      guard scope == nil else { return false }
       scope = CredentialScope(credential: value)
-    } else if name.spells("SignedHeaders") {
-      signedHeaders = SignedHeaderNames(value)
-    } else if name.spells("Signature") {
-      signature = SignatureClaim.signature(value)
+      return scope != nil
     }
+    if name.spells("SignedHeaders") {
+      guard signedHeaders == nil else { return false }
+      signedHeaders = SignedHeaderNames(value)
+      return signedHeaders != nil
+    }
+    if name.spells("Signature") {
+      guard signature == nil else { return false }
+      signature = SignatureClaim.signature(value)
+      return signature != nil
+    }
+    return true
   }
 }

@@ -8,6 +8,8 @@ package struct SignedHeaderNames: Sendable {
   ///
   /// 2 KiB of metadata, S3's limit, in fields of 20 bytes, and what else clients sign.
   private static let countMax = 128
+  /// What SDKs sign of a request without metadata, and a few more.
+  private static let usualCount = 12
 
   /// The list as it is signed, in lower case.
   package let text: [UInt8]
@@ -15,24 +17,31 @@ package struct SignedHeaderNames: Sendable {
 
   /// Reads a list; `nil` for one that is empty or too long, or that has an empty name or one twice.
   package init?(_ list: UnsafeRawBufferPointer) {
-    var text: [UInt8] = []
-    text.reserveCapacity(list.count)
-    var names: [Range<Int>] = []
-    var start = 0
-    for byte in list {
-      if byte == UInt8(ascii: ";") {
-        names.append(start..<text.count)
-        start = text.count + 1
+    let text = [UInt8](unsafeUninitializedCapacity: list.count) { buffer, count in
+      for index in 0..<list.count {
+        let byte = list[index]
+        buffer[index] = byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
       }
-      text.append(UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte ? byte | 0x20 : byte)
-      guard names.count < Self.countMax else { return nil }
+      count = list.count
     }
-    names.append(start..<text.count)
-    for (index, name) in names.enumerated() {
-      // A repeated name would put the same value into the canonical request again and again.
-      let isNew = !names[..<index].contains { text[$0] == text[name] }
-      guard !name.isEmpty, isNew else { return nil }
+    var names: [Range<Int>] = []
+    names.reserveCapacity(Self.usualCount)
+    let isRight = text.withUnsafeBytes { text in
+      var start = 0
+      while start <= text.count {
+        let name = text.from(start)
+        let count = name.offset(of: UInt8(ascii: ";")) ?? name.count
+        // A repeated name would put the same value into the canonical request again and again.
+        let isNew = !names.contains {
+          UnsafeRawBufferPointer(rebasing: text[$0]).equals(name.upTo(count))
+        }
+        guard count > 0, isNew, names.count < Self.countMax else { return false }
+        names.append(start..<start + count)
+        start += count + 1
+      }
+      return true
     }
+    guard isRight else { return nil }
     self.text = text
     self.names = names
   }

@@ -9,7 +9,9 @@ package import Crypto
 import Synchronization
 
 /// What a signature is good for, and whose it is: `<access key>/<day>/<region>/<service>/aws4_request`.
-package struct CredentialScope: Hashable, Sendable {
+///
+/// A class, as every part of a request that has to do with its signature holds it.
+package final class CredentialScope: Equatable, Sendable {
   package let accessKeyID: String
   /// `20261121`.
   package let day: String
@@ -24,7 +26,7 @@ package struct CredentialScope: Hashable, Sendable {
   }
 
   /// Reads the credential of a request; `nil` when it has another form.
-  init?(credential: UnsafeRawBufferPointer) {
+  convenience init?(credential: UnsafeRawBufferPointer) {
     var texts: [String] = []
     texts.reserveCapacity(5)
     credential.forEachPart(between: UInt8(ascii: "/")) { part in
@@ -38,6 +40,11 @@ package struct CredentialScope: Hashable, Sendable {
 
   /// The part that is signed: all but the access key.
   package var signedPart: String { "\(day)/\(region)/\(service)/aws4_request" }
+
+  package static func == (left: CredentialScope, right: CredentialScope) -> Bool {
+    left.accessKeyID == right.accessKeyID && left.day == right.day && left.region == right.region
+      && left.service == right.service
+  }
 
   /// Adds the signed part to `text`.
   func appendSignedPart(to text: inout [UInt8]) {
@@ -63,6 +70,7 @@ package struct CredentialScope: Hashable, Sendable {
 /// Signing keys of the scopes in use.
 package final class SigningKeyCache: Sendable {
   private struct Entry {
+    let scope: CredentialScope
     /// An access key may be deleted and imported again with another secret.
     let secret: String
     let key: HMACKey
@@ -72,7 +80,8 @@ package final class SigningKeyCache: Sendable {
   /// a client.
   private static let countMax = 1024
 
-  private let entries = Mutex<[CredentialScope: Entry]>([:])
+  /// By access key: the other parts of a scope change once a day.
+  private let entries = Mutex<[String: Entry]>([:])
 
   package init() {}
 
@@ -80,12 +89,12 @@ package final class SigningKeyCache: Sendable {
   ///
   /// Only scopes of known access keys may be asked for.
   package func key(_ scope: CredentialScope, secret: String) -> HMACKey {
-    let kept = entries.withLock { $0[scope] }
-    if let kept, kept.secret == secret { return kept.key }
+    let kept = entries.withLock { $0[scope.accessKeyID] }
+    if let kept, kept.scope == scope, kept.secret == secret { return kept.key }
     let key = scope.signingKey(secret: secret)
     entries.withLock { entries in
       if entries.count >= Self.countMax { entries.removeAll(keepingCapacity: true) }
-      entries[scope] = Entry(secret: secret, key: key)
+      entries[scope.accessKeyID] = Entry(scope: scope, secret: secret, key: key)
     }
     return key
   }

@@ -216,6 +216,7 @@ package struct BinaryReader {
     max: Int, _ read: (inout BinaryReader) throws(BinaryError) -> Element
   ) throws(BinaryError) -> [Element] {
     let count = try count(max: max)
+    if count == 0 { return [] }
     var elements: [Element] = []
     // An element takes at least one byte, unless it has no content at all: the input bounds the memory.
     elements.reserveCapacity(Swift.min(count, remainingCount))

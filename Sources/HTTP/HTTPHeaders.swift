@@ -167,47 +167,55 @@ package struct HTTPHeaders: Sendable {
   /// for the same reason CR, LF and NUL in a value become spaces (RFC 9110, section 5.5).
   @discardableResult
   package mutating func append(_ name: String, _ value: String) -> Bool {
-    append(name.utf8, value.utf8)
+    var name = name
+    var value = value
+    return name.withUTF8 { name in
+      value.withUTF8 { append(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer($0)) }
+    }
   }
 
   /// Adds a field whose value is any bytes, by the same rules.
   @discardableResult
   package mutating func append(_ name: String, valueBytes: [UInt8]) -> Bool {
-    append(name.utf8, valueBytes)
+    var name = name
+    return name.withUTF8 { name in
+      valueBytes.withUnsafeBytes { append(UnsafeRawBufferPointer(name), $0) }
+    }
   }
 
-  private mutating func append(_ name: String.UTF8View, _ value: some Sequence<UInt8>) -> Bool {
+  private mutating func append(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) -> Bool {
     guard !name.isEmpty, name.allSatisfy(isTokenCharacter) else { return false }
-    if bytes.isEmpty { bytes.reserveCapacity(Self.usualBytes) }
+    var lower = 0
+    var upper = value.count
+    while lower < upper, isPaddingCharacter(value[lower]) { lower += 1 }
+    while upper > lower, isPaddingCharacter(value[upper - 1]) { upper -= 1 }
     let nameStart = bytes.count
-    for byte in name { bytes.append(lowercased(byte)) }
-    let nameEnd = bytes.count
+    let valueStart = nameStart + name.count + 2
+    guard let end = UInt32(exactly: valueStart + upper - lower) else { return false }
+    if fields.isEmpty {
+      bytes.reserveCapacity(Self.usualBytes)
+      fields.reserveCapacity(Self.usualCount)
+    }
+    bytes += name
     bytes.append(UInt8(ascii: ":"))
     bytes.append(UInt8(ascii: " "))
-    let valueStart = bytes.count
-    bytes.append(contentsOf: value)
-    while bytes.count > valueStart, let last = bytes.last, isPaddingCharacter(last) {
-      bytes.removeLast()
-    }
-    var leading = 0
-    for index in valueStart..<bytes.count {
-      if isPaddingCharacter(bytes[index]) {
+    bytes += value.from(lower).upTo(upper - lower)
+    bytes.withUnsafeMutableBufferPointer { bytes in
+      for index in nameStart..<nameStart + name.count { bytes[index] = lowercased(bytes[index]) }
+      for index in valueStart..<Int(end) where isPaddingCharacter(bytes[index]) {
         bytes[index] = UInt8(ascii: " ")
-        if index == valueStart + leading { leading += 1 }
       }
     }
-    let valueEnd = bytes.count
     bytes.append(UInt8(ascii: "\r"))
     bytes.append(UInt8(ascii: "\n"))
-    guard let end = UInt32(exactly: valueEnd) else {
-      bytes.removeSubrange(nameStart...)
-      return false
-    }
-    let start = UInt32(valueStart + leading)
     fields.append(
       Field(
-        nameStart: UInt32(nameStart), nameCount: UInt32(nameEnd - nameStart), valueStart: start,
-        valueCount: end - start))
+        nameStart: UInt32(truncatingIfNeeded: nameStart),
+        nameCount: UInt32(truncatingIfNeeded: name.count),
+        valueStart: UInt32(truncatingIfNeeded: valueStart),
+        valueCount: UInt32(truncatingIfNeeded: upper - lower)))
     return true
   }
 
@@ -227,8 +235,9 @@ package struct HTTPHeaders: Sendable {
     self = kept
   }
 
-  /// Room for the fields of a usual response, so that building one allocates once.
+  /// Room for the fields of a usual response, so that building one allocates once for each array.
   private static let usualBytes = 384
+  private static let usualCount = 12
 }
 
 /// Fields by position, as pairs of name and value.

@@ -18,7 +18,7 @@ package import LocalDB
 import Tables
 
 /// The replica's own notes about the rows of `object`.
-package struct ObjectJournal: Sendable {
+package final class ObjectJournal: Sendable {
   /// The release queue, in the order in which entries came in: `releaseKey`.
   package let releases: Tree
   /// Entries whose references are released and whose manifest rows are still there, in the order in which the

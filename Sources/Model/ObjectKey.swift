@@ -16,7 +16,9 @@ package struct ObjectKey: Hashable, Comparable, Sendable {
   /// - Throws: `keyTooLong`, or `invalidKey` when there is no byte or they are not UTF-8.
   package init(_ bytes: [UInt8]) throws(ModelError) {
     guard bytes.count <= Self.bytesMax else { throw .keyTooLong }
-    guard !bytes.isEmpty, String(validating: bytes, as: UTF8.self) != nil else {
+    guard !bytes.isEmpty else { throw .invalidKey }
+    // Most keys are ASCII, which need not become a text to be valid.
+    guard bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil else {
       throw .invalidKey
     }
     self.bytes = bytes

@@ -21,7 +21,7 @@ struct ObjectReader {
     guard range.upperBound <= version.sizeBytes else { throw ModelError.invalidRange }
     if range.isEmpty { return }
     if case .inline(let bytes) = version.content {
-      let piece = Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)])
+      let piece = bytes[Int(range.lowerBound)..<Int(range.upperBound)]
       return try await Self.handOver(piece, write)
     }
     try await parts.reading(version) { try await readBlocks(range, write) }
@@ -77,7 +77,7 @@ struct ObjectReader {
   }
 
   private static func handOver(
-    _ bytes: [UInt8], _ write: (UnsafeRawBufferPointer) async throws -> Void
+    _ bytes: ArraySlice<UInt8>, _ write: (UnsafeRawBufferPointer) async throws -> Void
   ) async throws {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
     defer { memory.deallocate() }

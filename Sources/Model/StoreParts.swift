@@ -6,7 +6,9 @@ import LocalDB
 package import Tables
 
 /// The tables and services under a `Store`.
-package struct StoreParts: Sendable {
+///
+/// A class, as everything that handles a request holds it.
+package final class StoreParts: Sendable {
   let options: Store.Options
   let objects: Table<ObjectSchema>
   let manifests: Table<ManifestSchema>

@@ -28,9 +28,11 @@ struct AccessLog: Sendable {
   /// A key of 1,024 bytes, each escaped, and a bucket's name fit.
   private static let pathBytesMax = 4 << 10
 
-  /// Writes the line of an exchange whose handling took `elapsed`.
-  func write(_ exchange: HTTPExchange, _ facts: AccessFacts, elapsed: Duration) {
-    logger.info(facts.operation?.rawValue ?? "refused", fields(exchange, facts, elapsed))
+  /// Writes the line of an exchange that ends now.
+  func write(_ exchange: HTTPExchange, _ facts: AccessFacts, _ runtime: any Runtime) {
+    logger.info(
+      facts.operation?.rawValue ?? "refused",
+      fields(exchange, facts, runtime.now - exchange.started))
   }
 
   private func fields(

@@ -78,11 +78,14 @@ package enum ObjectHeaders {
     headers.append("etag", "\"\(version.metadata.etag)\"")
     headers.append("accept-ranges", "bytes")
     let replaced = try replacements(target)
-    for header in version.metadata.headers where replaced[header.name] == nil {
+    for header in version.metadata.headers
+    where replaced.isEmpty || replaced[header.name] == nil {
       headers.append(header.name, valueBytes: header.value)
     }
-    for (_, name) in overrides {
-      if let value = replaced[name] { headers.append(name, value) }
+    if !replaced.isEmpty {
+      for (_, name) in overrides {
+        if let value = replaced[name] { headers.append(name, value) }
+      }
     }
     if !headers.contains("content-type") { headers.append("content-type", defaultContentType) }
     return headers

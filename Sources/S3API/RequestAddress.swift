@@ -12,23 +12,29 @@ import Base
 /// The domain below which bucket names are host names.
 package struct RootDomain: Sendable {
   /// In lower case, with a leading dot; `nil` for none.
-  private let suffix: String?
+  private let suffix: [UInt8]?
 
   /// `.s3.example.org`, with or without the leading dot; empty for none.
   package init(_ text: String) {
     let trimmed = text.lowercased().drop { $0 == "." }
-    suffix = trimmed.isEmpty ? nil : ".\(trimmed)"
+    suffix = trimmed.isEmpty ? nil : Array(".\(trimmed)".utf8)
   }
 
   /// The bucket that a `Host` names; `nil` when the host is the domain itself or lies outside of it.
   func bucket(inHost host: String) -> String? {
     guard let suffix else { return nil }
-    var name = host.lowercased()
+    var name = host.utf8[...]
     // A port follows the last colon; an IPv6 address in brackets is no name below any domain.
-    if let colon = name.utf8.lastIndex(of: UInt8(ascii: ":")) { name = String(name[..<colon]) }
-    if name.utf8.last == UInt8(ascii: ".") { name.removeLast() }
-    guard name.hasSuffix(suffix), name.utf8.count > suffix.utf8.count else { return nil }
-    return String(name.dropLast(suffix.count))
+    if let colon = name.lastIndex(of: UInt8(ascii: ":")) { name = name[..<colon] }
+    if name.last == UInt8(ascii: ".") { name = name.dropLast() }
+    guard name.count > suffix.count,
+      zip(name.suffix(suffix.count), suffix).allSatisfy({ Self.lowercased($0) == $1 })
+    else { return nil }
+    return Substring(name.dropLast(suffix.count)).lowercased()
+  }
+
+  private static func lowercased(_ byte: UInt8) -> UInt8 {
+    byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
   }
 }
 

@@ -74,7 +74,7 @@ package struct S3Handler: HTTPHandler {
       facts.errorCode = answer.code.rawValue
       await refuse(exchange, error, answer)
     }
-    accessLog.write(exchange, facts, elapsed: runtime.now - exchange.started)
+    accessLog.write(exchange, facts, runtime)
   }
 
   private func answer(_ exchange: HTTPExchange, _ facts: inout AccessFacts) async throws {

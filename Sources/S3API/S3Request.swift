@@ -7,7 +7,9 @@ import HTTP
 import Model
 
 /// An authenticated request.
-struct S3Request {
+///
+/// It belongs to the task that handles it.
+final class S3Request {
   let exchange: HTTPExchange
   /// The headers, with those in the query of a presigned URL.
   let headers: HTTPHeaders
@@ -20,6 +22,21 @@ struct S3Request {
   let region: String
   /// The body, when it had to be read before the signature could be checked.
   let collectedBody: [UInt8]?
+
+  init(
+    exchange: HTTPExchange, headers: HTTPHeaders, target: RequestTarget, address: RequestAddress,
+    caller: Caller, store: Store, runtime: any Runtime, region: String, collectedBody: [UInt8]?
+  ) {
+    self.exchange = exchange
+    self.headers = headers
+    self.target = target
+    self.address = address
+    self.caller = caller
+    self.store = store
+    self.runtime = runtime
+    self.region = region
+    self.collectedBody = collectedBody
+  }
 
   /// The namespace of S3's documents.
   static let namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
