@@ -75,6 +75,8 @@ package final class BlockBuffers: Sendable {
     var isWatched = false
   }
 
+  /// Whether what comes back is overwritten at once: tests then see a read of a buffer that nobody holds any more.
+  private let scrubbing: Bool
   /// The size of a buffer unless a larger one is asked for.
   package let bufferBytes: Int
   /// What all buffers in use may hold together.
@@ -87,7 +89,8 @@ package final class BlockBuffers: Sendable {
   private let cutOff: Counter
 
   package init(
-    bufferBytes: Int, totalBytes: Int, idleMax: Int = usualIdleMax, runtime: any Runtime,
+    bufferBytes: Int, totalBytes: Int, idleMax: Int = usualIdleMax, scrubbing: Bool = false,
+    runtime: any Runtime,
     metrics: MetricsRegistry = MetricsRegistry(), logger: Logger = .disabled
   ) {
     precondition(bufferBytes > 0)
@@ -99,6 +102,7 @@ package final class BlockBuffers: Sendable {
       "Connections closed because their clients stalled while others waited for memory.")
     self.bufferBytes = bufferBytes
     self.idleMax = idleMax
+    self.scrubbing = scrubbing
     self.totalBytes = max(totalBytes, bufferBytes)
   }
 
@@ -108,6 +112,9 @@ package final class BlockBuffers: Sendable {
 
   /// The bytes of all buffers in use.
   package var usedBytes: Int { state.withLock { $0.usedBytes } }
+
+  /// The bytes of the buffers that wait for their next user.
+  package var idleBytes: Int { state.withLock { $0.idle.count * bufferBytes } }
 
   /// How many tasks wait for a buffer.
   package var waiterCount: Int { state.withLock { $0.waiters.count } }
@@ -203,6 +210,7 @@ package final class BlockBuffers: Sendable {
   }
 
   fileprivate func giveBack(_ memory: UnsafeMutableRawBufferPointer) {
+    if scrubbing { memory.initializeMemory(as: UInt8.self, repeating: 0xDB) }
     let returned = Handed(memory: memory)
     let (resumptions, keeps) = state.withLock { state in
       state.usedBytes -= returned.memory.count

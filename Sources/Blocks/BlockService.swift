@@ -30,6 +30,8 @@ package final class BlockService: Sendable {
     package var fsync = true
     /// What all blocks in memory may take.
     package var ramBufferMaxBytes = 128 << 20
+    /// See `BlockBuffers`; for tests.
+    package var scrubsBuffers = false
     package var reserve = DiskReserve.automatic
     /// How long a block has been without reference before its file goes: longer than a reference that is on its
     /// way from another node can take.
@@ -108,8 +110,8 @@ package final class BlockService: Sendable {
     references = try replica.register(BlockReferenceTable(counts: counts))
     rowTree = try database.tree(references.schema.name)
     buffers = BlockBuffers(
-      bufferBytes: options.blockBytes, totalBytes: options.ramBufferMaxBytes, runtime: runtime,
-      metrics: metrics, logger: logger)
+      bufferBytes: options.blockBytes, totalBytes: options.ramBufferMaxBytes,
+      scrubbing: options.scrubsBuffers, runtime: runtime, metrics: metrics, logger: logger)
     syncs = DirectorySyncs(files: files, runtime: runtime, isEnabled: options.fsync)
     self.metrics = BlockMetrics(metrics, buffers: buffers, directories: opened)
   }

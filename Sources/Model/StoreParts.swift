@@ -1,7 +1,7 @@
 // What the parts of the model share: the tables, the blocks, time.
 
 import Base
-import Blocks
+package import Blocks
 import LocalDB
 package import Tables
 
@@ -21,7 +21,7 @@ package final class StoreParts: Sendable {
   /// Memory of copies that cut an object into blocks anew: a block that is being filled, and one that was read.
   ///
   /// It comes on top of the node's block buffers: at most an eighth of those, unless a single copy takes more.
-  let copyBuffers: BlockBuffers
+  package let copyBuffers: BlockBuffers
   let clock: HybridClock
   let runtime: any Runtime
   let logger: Logger

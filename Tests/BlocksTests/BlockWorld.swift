@@ -38,6 +38,7 @@ final class BlockWorld: Sendable {
     options.blockBytes = 256 * 1024
     options.ramBufferMaxBytes = 4 << 20
     options.compressionLevel = nil
+    options.scrubsBuffers = true
     adjust(&options)
     return try BlockService(
       options, replica: replica, runtime: runtime, source: source, metrics: MetricsRegistry(),

@@ -1,4 +1,5 @@
 import Base
+import Blocks
 import Crypto
 import Model
 import SimulatedWorld
@@ -76,6 +77,10 @@ import Testing
       let version = try await node.store.uploads.complete(
         bucket: bucket, key: key, id: id, parts: named)
       #expect(try await node.read(version) == whole)
+      // Copies are rare: their memory is not kept for the next.
+      let buffers = node.store.objects.parts.copyBuffers
+      #expect(buffers.usedBytes == 0)
+      #expect(buffers.idleBytes == 0)
     }
   }
 

@@ -67,6 +67,7 @@ final class Node: Sendable {
     blockOptions.blockBytes = blockBytes
     blockOptions.ramBufferMaxBytes = 64 * blockBytes
     blockOptions.fsync = false
+    blockOptions.scrubsBuffers = true
     blocks = try BlockService(
       blockOptions, replica: replica, runtime: runtime, metrics: MetricsRegistry(),
       logger: .disabled)
