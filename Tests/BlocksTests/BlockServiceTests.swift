@@ -245,6 +245,41 @@ import Testing
     #expect(throws: FileError.self) { try world.run { _ = try await service.bytes(hash) } }
   }
 
+  /// Every thread of the other lane may be waiting for an fsync.
+  @Test func aReadWaitsOnTheLaneOfReads() throws {
+    let world = try BlockWorld(seed: 1)
+    let service = try world.open()
+    let hash = try world.run { try await service.put(noise(1000), world.upload()) }
+    world.files.setCached(false)
+    let before = world.runtime.blockingCalls
+    try world.run { _ = try await service.bytes(hash) }
+    world.files[path(hash, service)] = nil
+    #expect(throws: BlockError.self) { try world.run { _ = try await service.bytes(hash) } }
+    #expect(world.runtime.blockingCalls[.writing] == before[.writing])
+    #expect(world.runtime.blockingCalls[.reading, default: 0] > before[.reading, default: 0])
+  }
+
+  /// Who reads what was deleted a moment ago has lost nothing; who reads what is there has.
+  @Test(arguments: [true, false])
+  func theLossOfABlockIsLoggedAsAnErrorWhileItIsNeeded(isNeeded: Bool) throws {
+    let world = try BlockWorld(seed: 1)
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    defer { close(ends[0]) }
+    let output = LogOutput(level: .warning, format: .plain, descriptor: ends[1])
+    let service = try world.open(logger: Logger(output: output, label: "blocks"))
+    let upload = world.upload()
+    let hash = try world.run { try await service.put(noise(1000), upload) }
+    if !isNeeded { try world.run { try await service.releaseAll(of: upload) } }
+    world.files[path(hash, service)] = nil
+    #expect(throws: BlockError.self) { try world.run { _ = try await service.bytes(hash) } }
+    close(ends[1])
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = read(ends[0], &buffer, buffer.count)
+    let text = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    #expect(text.contains(hash.hex) == isNeeded, "\(text)")
+  }
+
   @Test func readersOfMissingBlocksDoNotWaitForEachOther() throws {
     let world = try BlockWorld(seed: 1)
     world.runtime.blockingDelay = .milliseconds(1) ... .milliseconds(2)

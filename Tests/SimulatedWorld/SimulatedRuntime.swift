@@ -64,6 +64,8 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
   private var time = MonotonicInstant(nanoseconds: SimulatedRuntime.startNanoseconds)
   private var lines: [String] = []
   private(set) package var steps = 0
+  /// How many calls each lane has had.
+  private(set) package var blockingCalls: [BlockingLane: Int] = [:]
   private(set) package var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
 
   /// A monotonic clock does not begin at zero, and code that believes so should fail here.
@@ -170,6 +172,7 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
   package nonisolated(nonsending) func blocking<Value: Sendable>(
     _ lane: BlockingLane, _ body: @escaping @Sendable () throws -> Value
   ) async throws -> Value {
+    blockingCalls[lane, default: 0] += 1
     try await sleep(until: now + worldRandom.duration(in: blockingDelay))
     let result = Result { try body() }
     _ = await SimulatedWait(self).park(deadline: now)
