@@ -213,6 +213,15 @@ import Testing
     #expect(try second.get(second.tree("a"), [1]) == value)
   }
 
+  /// `/dev/null` is empty and cannot be synced.
+  @Test func aLogThatCannotBeSyncedIsNotReliedUpon() throws {
+    try folder.open().close()
+    let log = folder.path + "/meta/metadata.sqlite-wal"
+    #expect(symlink("/dev/null", log) == 0)
+    let error = #expect(throws: LocalDBError.self) { _ = try folder.open() }
+    #expect(error == .failure(path: log, detail: "Invalid argument"))
+  }
+
   @Test func everyWriteOfAFailedCommitIsToldSo() async throws {
     let database = try openFaulty()
     let tree = try database.tree("a")
