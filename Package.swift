@@ -118,7 +118,9 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),
-    tests("DaemonTests", ["AdminAPI", "Base", "Codecs", "Daemon", "Model", "Reactor"]),
+    tests(
+      "DaemonTests",
+      ["AdminAPI", "Base", "Blocks", "Codecs", "Daemon", "LocalDB", "Model", "Reactor"]),
     tests("CLITests", ["Base", "CLI", "Codecs", "Daemon", "Reactor"]),
     tests(
       "AdminAPITests",

@@ -1,22 +1,24 @@
 // The storage of a node, built from the bottom: database, tables, blocks, model.
 
-import Base
-import Blocks
+package import Base
+package import Blocks
 import LocalDB
 import Model
-import Reactor
+package import Reactor
 import Tables
 
 /// Everything that a node stores, open.
-struct NodeStorage: Sendable {
+package struct NodeStorage: Sendable {
   let database: LocalDatabase
   let identity: NodeIdentity
-  let blocks: BlockService
+  package let blocks: BlockService
   let store: Store
   private let collector: TombstoneCollector
 
   /// Opens it; blocks the thread, for start-up.
-  init(
+  ///
+  /// - Throws: What the layers below throw.
+  package init(
     _ configuration: Configuration, runtime: EventLoopGroup, metrics: MetricsRegistry,
     logger: Logger
   ) throws {
@@ -66,7 +68,7 @@ struct NodeStorage: Sendable {
   }
 
   /// Starts the background work; returns the task to cancel before `stop`.
-  func start(_ runtime: EventLoopGroup) -> Task<Void, Never> {
+  package func start(_ runtime: EventLoopGroup) -> Task<Void, Never> {
     blocks.start()
     store.start()
     return runtime.spawn { [collector] in await collector.run() }
@@ -76,7 +78,7 @@ struct NodeStorage: Sendable {
   ///
   /// - Parameter isQuiet: Whether no request is under way. One that is finds the database closed, and may leave a
   ///   block file without reference: the stop does not count as a clean one then.
-  func stop(_ collecting: Task<Void, Never>, isQuiet: Bool) async {
+  package func stop(_ collecting: Task<Void, Never>, isQuiet: Bool) async {
     collecting.cancel()
     await store.stop()
     if isQuiet { await blocks.stop() } else { await blocks.abandon() }
