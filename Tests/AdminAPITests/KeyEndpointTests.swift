@@ -33,6 +33,18 @@ import Testing
     }
   }
 
+  @Test func aSecretIsShownOnceAndThenToWhoAsksForIt() throws {
+    try AdminWorld.run { world in
+      let made = try await world.post("CreateKey", body: ["name": "a"])
+      let id = FormField("id", try #require(made["accessKeyId"]?.string))
+      let secret = try #require(made["secretAccessKey"]?.string)
+      #expect(!"\(try await world.get("ListKeys"))".contains(secret))
+      #expect(try await world.get("GetKeyInfo", id)["secretAccessKey"] == .null)
+      let shown = try await world.get("GetKeyInfo", id, FormField("showSecretKey", "true"))
+      #expect(shown["secretAccessKey"] == .string(secret))
+    }
+  }
+
   @Test func aKeyIsFoundByTheBeginningOfItsName() throws {
     try AdminWorld.run { world in
       for name in ["alice", "alina", ""] {
