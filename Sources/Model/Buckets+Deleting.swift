@@ -39,7 +39,7 @@ extension Buckets {
   private func isEmpty(_ id: BucketID) async throws -> Bool {
     let page = try await KeyListing(parts, .version, bucket: id, ListQuery(limit: 1)).page {
       _, row in
-      if case .version(let row) = row { row.object != nil } else { false }
+      try VersionRow.contentReader(ofRow: row).map { _ in }
     }
     return page.items.isEmpty
   }

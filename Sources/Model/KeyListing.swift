@@ -9,8 +9,8 @@ import Tables
 /// A page of rows of one kind of the table `object`.
 struct KeyListing {
   /// What a page holds, in order.
-  enum Item {
-    case row(ObjectSortKey, ObjectRow)
+  enum Item<Entry> {
+    case entry(Entry)
     case commonPrefix([UInt8])
   }
 
@@ -29,44 +29,49 @@ struct KeyListing {
     partitionKey = ObjectPartition.key(bucket)
   }
 
-  /// The items from the query's position on that `isListed`, and whether more follow.
+  /// The items from the query's position on, and whether more follow.
   ///
-  /// - Parameter first: The sort key to begin at, if it lies behind the query's position.
-  func page(
-    from first: [UInt8]? = nil, isListed: (ObjectSortKey, ObjectRow) -> Bool
-  ) async throws -> (items: [Item], isTruncated: Bool) {
+  /// - Parameters:
+  ///   - first: The sort key to begin at, if it lies behind the query's position.
+  ///   - read: What the page shows of a row, given as its sort key and bytes, which are valid only in the call;
+  ///     `nil` when the row is not listed.
+  func page<Entry>(
+    from first: [UInt8]? = nil,
+    read: (_ sortKey: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws -> Entry?
+  ) async throws -> (items: [Item<Entry>], isTruncated: Bool) {
     let limit = min(query.limit, Self.limitMax)
     guard limit > 0 else { return ([], false) }
     let end = ObjectSortKey.endOfPrefix(kind, query.prefix)
     var from: [UInt8]? = start
     if let first, start.lexicographicallyPrecedes(first) { from = first }
-    var items: [Item] = []
-    while let position = from, position.lexicographicallyPrecedes(end) {
-      let page = try await ModelError.translating {
-        try await parts.objects.range(
-          RangeQuery(
-            partitionKey: partitionKey, from: position, to: end, limit: limit - items.count + 1,
-            grouping: grouping))
+    var items: [Item<Entry>] = []
+    var isTruncated = false
+    while !isTruncated, let position = from, position.lexicographicallyPrecedes(end) {
+      let rest = RangeQuery(
+        partitionKey: partitionKey, from: position, to: end, limit: limit - items.count,
+        grouping: grouping)
+      from = try await ModelError.translating {
+        try await parts.objects.scan(rest) { sight in
+          guard let item = try listed(sight, read) else { return .passed }
+          guard items.count < limit else {
+            isTruncated = true
+            return .full
+          }
+          items.append(item)
+          return .taken
+        }
       }
-      for item in page.items {
-        guard let item = listed(item, isListed) else { continue }
-        if items.count == limit { return (items, true) }
-        items.append(item)
-      }
-      from = page.next
     }
-    return (items, false)
+    return (items, isTruncated)
   }
 
-  private func listed(
-    _ item: RangeItem<ObjectRow>, _ isListed: (ObjectSortKey, ObjectRow) -> Bool
-  ) -> Item? {
-    switch item {
-    case .row(let sortKey, let row):
-      guard let key = ObjectSortKey(sortKey), isListed(key, row) else { return nil }
-      return .row(key, row)
-    case .group(let prefix):
-      return ObjectSortKey.unescapedPrefix(prefix).map { .commonPrefix($0) }
+  private func listed<Entry>(
+    _ sight: RangeSight,
+    _ read: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> Entry?
+  ) throws -> Item<Entry>? {
+    switch sight {
+    case .row(let sortKey, let bytes): try read(sortKey, bytes).map { .entry($0) }
+    case .group(let prefix): ObjectSortKey.unescapedPrefix(prefix).map { .commonPrefix($0) }
     }
   }
 

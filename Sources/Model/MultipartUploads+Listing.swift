@@ -20,13 +20,7 @@ extension MultipartUploads {
       first = ObjectSortKey.upload(key, upload).bytes + [0]
     }
     let listing = KeyListing(parts, .upload, bucket: bucket.id, query)
-    let page = try await listing.page(from: first) { _, row in
-      if case .upload(let row) = row {
-        row.purpose == .multipart && row.state == .open
-      } else {
-        false
-      }
-    }
+    let page = try await listing.page(from: first, read: Self.openUpload)
     var result = UploadPage(uploads: [], commonPrefixes: [], next: nil)
     var last: UploadPosition?
     for item in page.items {
@@ -34,15 +28,23 @@ extension MultipartUploads {
       case .commonPrefix(let prefix):
         result.commonPrefixes.append(prefix)
         last = UploadPosition(.afterPrefix(prefix))
-      case .row(.upload(let key, let id), .upload(let row)):
-        guard let upload = MultipartUpload(key: key, id: id, row) else { continue }
+      case .entry(let upload):
         result.uploads.append(upload)
-        last = UploadPosition(.afterKey(key.bytes), upload: id)
-      case .row: continue
+        last = UploadPosition(.afterKey(upload.key.bytes), upload: upload.id)
       }
     }
     if page.isTruncated { result.next = last }
     return result
+  }
+
+  /// The unfinished multipart upload of a row; `nil` when it is none.
+  static func openUpload(
+    _ sortKey: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer
+  ) throws -> MultipartUpload? {
+    guard case .upload(let key, let id) = ObjectSortKey(Array(sortKey)),
+      case .upload(let row) = try ObjectRow(row)
+    else { return nil }
+    return MultipartUpload(key: key, id: id, row)
   }
 
   /// The parts that were uploaded, after number `after`.

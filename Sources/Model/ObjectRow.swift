@@ -121,6 +121,14 @@ package struct ObjectSchema: TableSchema {
     }
   }
 
+  /// Of a version only the beginning is read, as the content may follow in the row.
+  package func isWitness(encoded bytes: UnsafeRawBufferPointer) throws -> Bool {
+    guard bytes.count > 1, bytes[1] == ObjectRowKind.version.rawValue else {
+      return isWitness(try decode(bytes))
+    }
+    return try VersionRow.contentReader(ofRow: bytes) != nil
+  }
+
   package func rowChanged(
     _ key: RowKey, old: ObjectRow?, new: ObjectRow?, in transaction: WriteTransaction
   ) throws {

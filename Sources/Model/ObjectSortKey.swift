@@ -78,6 +78,19 @@ package enum ObjectSortKey: Hashable, Sendable {
     }
   }
 
+  /// The key of `bytes` when they are the sort key of a version called null.
+  package static func keyOfNullVersion(_ bytes: UnsafeRawBufferPointer) -> ObjectKey? {
+    // Nearly all keys are without a zero, and lie in the sort key as they are.
+    if bytes.count > 4, bytes[0] == ObjectRowKind.version.rawValue,
+      bytes.suffix(3).allSatisfy({ $0 == 0 })
+    {
+      let key = UnsafeRawBufferPointer(rebasing: bytes[1..<bytes.count - 3])
+      if !key.contains(0) { return try? ObjectKey(Array(key)) }
+    }
+    guard case .version(let key, .null) = ObjectSortKey(Array(bytes)) else { return nil }
+    return key
+  }
+
   /// The object's key.
   var key: ObjectKey {
     switch self {

@@ -196,17 +196,12 @@ package final class Releaser: Sendable {
     guard let id = ObjectPartition.bucket(of: entry.owner.partitionKey) else { return }
     while true {
       try Task.checkCancellation()
-      let page = try await KeyListing(parts, .upload, bucket: id, ListQuery()).page { _, row in
-        if case .upload(let row) = row {
-          row.purpose == .multipart && row.state == .open
-        } else {
-          false
-        }
-      }
-      for case .row(.upload(let key, let upload), .upload(let row)) in page.items {
+      let page = try await KeyListing(parts, .upload, bucket: id, ListQuery()).page(
+        read: MultipartUploads.openUpload)
+      for case .entry(let upload) in page.items {
         let input = EndUpload.Input(
-          key: key, upload: upload, state: .refused, purpose: .multipart,
-          timestamp: parts.clock.now(), begun: row.begun, part: nil, requiresOpen: false)
+          key: upload.key, upload: upload.id, state: .refused, purpose: .multipart,
+          timestamp: parts.clock.now(), begun: upload.initiated, part: nil, requiresOpen: false)
         let outcome = try await parts.objects.operate(
           EndUpload(guards: parts.guards), partitionKey: entry.owner.partitionKey, input: input)
         guard outcome.isAccepted else {

@@ -96,3 +96,17 @@ extension AttemptRow where Content == StoredObject {
     self.init(timestamp: timestamp, uploadID: uploadID, content: object)
   }
 }
+
+extension VersionRow {
+  /// Reads the object of `row`, a row of the table `object`, from its beginning; `nil` when that is no version, or
+  /// the object was deleted.
+  static func contentReader(
+    ofRow row: UnsafeRawBufferPointer
+  ) throws(BinaryError) -> BinaryReader? {
+    var reader = BinaryReader(row)
+    _ = try reader.version(upTo: 1)
+    guard try reader.u8() == ObjectRowKind.version.rawValue else { return nil }
+    _ = try reader.view(MemoryLayout<UInt64>.size + UploadID.byteCount)
+    return try reader.bool() ? reader : nil
+  }
+}

@@ -140,13 +140,22 @@ struct ListQuestion {
 
   private func write(_ object: ListedObject, _ request: S3Request, to xml: inout XMLWriter) {
     xml.element(kind == .versions ? "Version" : "Contents") { xml in
-      xml.element("Key", text(object.key.bytes))
+      if encodesURL {
+        xml.element(
+          "Key", percentEncoding: object.key.bytes, allowed: .unreservedAndSlash)
+      } else {
+        xml.element("Key", utf8: object.key.bytes)
+      }
       if kind == .versions {
         xml.element("VersionId", "null")
         xml.element("IsLatest", true)
       }
       xml.element("LastModified", CivilTime(object.lastModified).iso8601)
-      xml.element("ETag", "\"\(object.etag)\"")
+      xml.element("ETag") { xml in
+        xml.text("\"")
+        xml.text(object.etag)
+        xml.text("\"")
+      }
       for algorithm in object.checksumAlgorithms {
         xml.element("ChecksumAlgorithm", algorithm.name)
         xml.element("ChecksumType", object.checksumType.name)

@@ -10,32 +10,41 @@ extension LocalTable {
   /// A page of live rows of this node.
   package func range(_ query: RangeQuery) throws -> RangePage<Schema.Row> {
     var page = RangePage<Schema.Row>(items: [], next: nil)
+    page.next = try scan(query) { try page.add($0, schema, limit: query.limit) }
+    return page
+  }
+
+  /// Hands what this node has of the range to `visit`, in order, until the range ends or `visit` has enough.
+  ///
+  /// - Returns: Where to read on; `nil` at the end.
+  package func scan(
+    _ query: RangeQuery, visit: (RangeSight) throws -> RangeStep
+  ) throws -> [UInt8]? {
+    var next: [UInt8]?
     var examined = 0
     try database.read { transaction in
-      try walk(query.partitionKey, from: query.from, to: query.to, in: transaction) {
-        sortKey, _, row in
+      try walkBytes(query.partitionKey, from: query.from, to: query.to, in: transaction) {
+        sortKey, bytes in
         examined += 1
         if examined > Self.examinedMax {
-          page.next = sortKey
+          next = Array(sortKey)
           return .stop
         }
-        let group = query.grouping?.group(of: sortKey)
-        let isVisible =
-          group == nil ? schema.tombstoneTimestamp(row) == nil : schema.isWitness(row)
-        guard isVisible else { return .next }
-        if page.items.count >= query.limit {
-          page.next = sortKey
+        guard let end = query.grouping?.end(ofGroupOf: sortKey) else {
+          guard try visit(.row(sortKey: sortKey, bytes: bytes)) == .full else { return .next }
+          next = Array(sortKey)
           return .stop
         }
-        guard let group else {
-          page.items.append(.row(sortKey: sortKey, row))
-          return .next
+        guard try schema.isWitness(encoded: bytes) else { return .next }
+        let prefix = Array(sortKey[..<end])
+        guard try visit(.group(prefix: prefix)) != .full else {
+          next = Array(sortKey)
+          return .stop
         }
-        page.items.append(.group(prefix: group))
-        return Partition.end(ofPrefix: group).map { .seek($0) } ?? .stop
+        return Partition.end(ofPrefix: prefix).map { .seek($0) } ?? .stop
       }
     }
-    return page
+    return next
   }
 
   /// This replica's part of a range, tombstones included.
@@ -43,16 +52,19 @@ extension LocalTable {
     var answer = RangeAnswer(entries: [], coveredEnd: nil)
     var examined = 0
     try database.read { transaction in
-      try walk(request.partitionKey, from: request.from, to: request.to, in: transaction) {
-        sortKey, bytes, row in
+      try walkBytes(request.partitionKey, from: request.from, to: request.to, in: transaction) {
+        sortKey, bytes in
         examined += 1
-        let group = request.grouping?.group(of: sortKey)
-        if group != nil && !schema.isWitness(row) && examined <= Self.examinedMax { return .next }
+        let group = request.grouping?.end(ofGroupOf: sortKey).map { Array(sortKey[..<$0]) }
+        if group != nil, examined <= Self.examinedMax, try !schema.isWitness(encoded: bytes) {
+          return .next
+        }
         if answer.entries.count >= request.limit || examined > Self.examinedMax {
-          answer.coveredEnd = sortKey
+          answer.coveredEnd = Array(sortKey)
           return .stop
         }
-        answer.entries.append(.init(sortKey: sortKey, bytes: Array(bytes), group: group))
+        answer.entries.append(
+          .init(sortKey: Array(sortKey), bytes: Array(bytes), group: group))
         guard let group else { return .next }
         return Partition.end(ofPrefix: group).map { .seek($0) } ?? .stop
       }

@@ -85,11 +85,21 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
     case stop
   }
 
-  /// Hands the rows with `from <= sort key < to` to `visit`: their sort key, bytes (valid only in
-  /// the call) and content.
+  /// Hands the rows with `from <= sort key < to` to `visit` until it returns false.
   func walk(
     _ partitionKey: [UInt8], from: [UInt8], to: [UInt8]?, in transaction: ReadTransaction,
-    visit: ([UInt8], UnsafeRawBufferPointer, Schema.Row) throws -> WalkStep
+    visit: ([UInt8], Schema.Row) throws -> Bool
+  ) throws {
+    try walkBytes(partitionKey, from: from, to: to, in: transaction) { sortKey, bytes in
+      try visit(Array(sortKey), schema.decode(bytes)) ? .next : .stop
+    }
+  }
+
+  /// Hands the rows with `from <= sort key < to` to `visit`: their sort keys and bytes, which are valid only in
+  /// the call.
+  func walkBytes(
+    _ partitionKey: [UInt8], from: [UInt8], to: [UInt8]?, in transaction: ReadTransaction,
+    visit: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> WalkStep
   ) throws {
     check(partitionKey)
     let prefix = Partition.diskPrefix(partitionKey)
@@ -98,9 +108,8 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
     while let position = start {
       start = nil
       try transaction.scan(rows, from: position, to: end) { key, value in
-        let sortKey = Array(key[prefix.count...])
-        let bytes = try rowBytes(value)
-        switch try visit(sortKey, bytes, schema.decode(bytes)) {
+        let sortKey = UnsafeRawBufferPointer(rebasing: key[prefix.count...])
+        switch try visit(sortKey, try rowBytes(value)) {
         case .next: return true
         case .stop: return false
         case .seek(let target):

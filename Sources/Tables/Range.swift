@@ -48,19 +48,55 @@ package struct DelimiterGrouping: Equatable, Sendable {
 
   /// The prefix, delimiter included, that `sortKey` shares with its group; `nil` when it is in none.
   package func group(of sortKey: [UInt8]) -> [UInt8]? {
-    guard !delimiter.isEmpty, start >= 0 else { return nil }
+    sortKey.withUnsafeBytes { end(ofGroupOf: $0) }.map { Array(sortKey[..<$0]) }
+  }
+
+  /// Where that prefix ends.
+  func end(ofGroupOf sortKey: UnsafeRawBufferPointer) -> Int? {
+    guard let first = delimiter.first, start >= 0 else { return nil }
     var position = 0
     while position < sortKey.count {
-      let rest = sortKey[position...]
-      if !terminator.isEmpty, rest.starts(with: terminator) { return nil }
-      if position >= start, rest.starts(with: delimiter) {
-        return Array(sortKey[..<(position + delimiter.count)])
+      let byte = sortKey[position]
+      if byte == terminator.first, Self.contains(terminator, sortKey, at: position) { return nil }
+      if position >= start, byte == first, Self.contains(delimiter, sortKey, at: position) {
+        return position + delimiter.count
       }
       // An escaped zero is two bytes of which neither begins a delimiter or a terminator.
-      position += !terminator.isEmpty && rest.starts(with: [0, 0xFF]) ? 2 : 1
+      let isEscaped =
+        byte == 0 && !terminator.isEmpty && position + 1 < sortKey.count
+        && sortKey[position + 1] == 0xFF
+      position += isEscaped ? 2 : 1
     }
     return nil
   }
+
+  private static func contains(
+    _ bytes: [UInt8], _ sortKey: UnsafeRawBufferPointer, at position: Int
+  ) -> Bool {
+    guard bytes.count <= sortKey.count - position else { return false }
+    for index in bytes.indices where sortKey[position + index] != bytes[index] { return false }
+    return true
+  }
+}
+
+/// What a scan of a range came upon.
+package enum RangeSight {
+  /// A row, which may be a tombstone: its bytes as the schema wrote them.
+  ///
+  /// They are valid only in the call that hands them over.
+  case row(sortKey: UnsafeRawBufferPointer, bytes: UnsafeRawBufferPointer)
+  /// All rows whose sort keys begin with `prefix`; there is at least one.
+  case group(prefix: [UInt8])
+}
+
+/// What the reader of a range makes of what was found.
+package enum RangeStep: Sendable {
+  /// It is not what the reader looks for.
+  case passed
+  /// It is one of the items that the reader wants.
+  case taken
+  /// It would be, but the reader has enough: the range is to be read on from here.
+  case full
 }
 
 /// One thing that a range read found.
@@ -78,4 +114,21 @@ package struct RangePage<Row: Sendable>: Sendable {
   ///
   /// A page may be short, even empty, and more follow.
   package var next: [UInt8]?
+
+  /// Adds what was found, unless it is deleted or there are `limit` items.
+  mutating func add<Schema: TableSchema>(
+    _ sight: RangeSight, _ schema: Schema, limit: Int
+  ) throws -> RangeStep where Schema.Row == Row {
+    let item: RangeItem<Row>
+    switch sight {
+    case .row(let sortKey, let bytes):
+      let row = try schema.decode(bytes)
+      guard schema.tombstoneTimestamp(row) == nil else { return .passed }
+      item = .row(sortKey: Array(sortKey), row)
+    case .group(let prefix): item = .group(prefix: prefix)
+    }
+    guard items.count < limit else { return .full }
+    items.append(item)
+    return .taken
+  }
 }

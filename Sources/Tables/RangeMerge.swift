@@ -8,7 +8,7 @@
 /// The merge of replicas' parts of one range.
 struct RangeMerge<Schema: TableSchema> {
   enum Item {
-    case row(sortKey: [UInt8], Schema.Row)
+    case row(sortKey: [UInt8], Schema.Row, bytes: [UInt8])
     case group(prefix: [UInt8], isDisputed: Bool)
   }
 
@@ -59,7 +59,7 @@ struct RangeMerge<Schema: TableSchema> {
     var bytes = [[UInt8]?](repeating: nil, count: answerCount)
     for (answer, entry) in found { bytes[answer] = entry.bytes }
     guard let merged = try RowMerge(schema, bytes) else { return }
-    items.append(.row(sortKey: place, merged.row))
+    items.append(.row(sortKey: place, merged.row, bytes: merged.bytes))
     if merged.isDisputed { repairs.append((place, merged.bytes)) }
   }
 }

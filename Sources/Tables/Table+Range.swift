@@ -15,46 +15,61 @@ extension Table {
   package nonisolated(nonsending) func range(
     _ query: RangeQuery
   ) async throws -> RangePage<Schema.Row> {
-    if coordinator.placement.isSole || schema.isFullyReplicated { return try local.range(query) }
-    var page = RangePage<Schema.Row>(items: [], next: query.from)
-    var rounds = 0
-    while let from = page.next, rounds < Self.roundsMax {
-      rounds += 1
-      let wanted = min(query.limit - page.items.count + 1, 1001)
-      let merged = try await quorumRange(query, from: from, to: query.to, limit: wanted)
-      page.next = merged.coveredEnd
-      if try await fill(&page, from: merged, query) { break }
-    }
+    var page = RangePage<Schema.Row>(items: [], next: nil)
+    page.next = try await scan(query) { try page.add($0, schema, limit: query.limit) }
     return page
   }
 
-  /// Appends the live items of `merged`; whether the page is full and more items follow.
-  private nonisolated(nonsending) func fill(
-    _ page: inout RangePage<Schema.Row>, from merged: RangeMerge<Schema>, _ query: RangeQuery
+  /// Hands rows, tombstones among them, and groups to `visit`, in order, until the range ends or `visit` has
+  /// enough: for a reader that needs a part of each row.
+  ///
+  /// A fully replicated table is read on this node alone.
+  ///
+  /// - Returns: Where to read on; `nil` at the end.
+  package nonisolated(nonsending) func scan(
+    _ query: RangeQuery, visit: (RangeSight) throws -> RangeStep
+  ) async throws -> [UInt8]? {
+    if coordinator.placement.isSole || schema.isFullyReplicated {
+      return try local.scan(query, visit: visit)
+    }
+    var next: [UInt8]? = query.from
+    var taken = 0
+    var rounds = 0
+    while let from = next, rounds < Self.roundsMax {
+      rounds += 1
+      let wanted = min(max(query.limit - taken, 0) + 1, 1001)
+      let merged = try await quorumRange(query, from: from, to: query.to, limit: wanted)
+      next = merged.coveredEnd
+      if try await hand(merged, of: query, to: visit, &next, &taken) { break }
+    }
+    return next
+  }
+
+  /// Hands the items of `merged` to `visit`; whether it has enough, and more items follow.
+  private nonisolated(nonsending) func hand(
+    _ merged: RangeMerge<Schema>, of query: RangeQuery, to visit: (RangeSight) throws -> RangeStep,
+    _ next: inout [UInt8]?, _ taken: inout Int
   ) async throws -> Bool {
     for item in merged.items {
+      let step: RangeStep
+      let place: [UInt8]
       switch item {
-      case .row(let sortKey, let row):
-        guard schema.tombstoneTimestamp(row) == nil else { continue }
-        if page.items.count >= query.limit {
-          page.next = sortKey
-          return true
+      case .row(let sortKey, _, let bytes):
+        place = sortKey
+        step = try sortKey.withUnsafeBytes { sortKey in
+          try bytes.withUnsafeBytes { try visit(.row(sortKey: sortKey, bytes: $0)) }
         }
-        page.items.append(.row(sortKey: sortKey, row))
       case .group(let prefix, let isDisputed):
-        if isDisputed {
-          guard try await hasWitness(prefix, query) else {
-            skip(prefix, &page.next)
-            continue
-          }
-        }
-        if page.items.count >= query.limit {
-          page.next = query.from.lexicographicallyPrecedes(prefix) ? prefix : query.from
-          return true
-        }
-        page.items.append(.group(prefix: prefix))
-        skip(prefix, &page.next)
+        place = query.from.lexicographicallyPrecedes(prefix) ? prefix : query.from
+        let exists = isDisputed ? try await hasWitness(prefix, query) : true
+        step = exists ? try visit(.group(prefix: prefix)) : .passed
+        if step != .full { skip(prefix, &next) }
       }
+      if step == .full {
+        next = place
+        return true
+      }
+      if step == .taken { taken += 1 }
     }
     return false
   }
@@ -78,7 +93,7 @@ extension Table {
     while let position = from {
       let merged = try await quorumRange(
         plain, from: position, to: end, limit: Self.disputedRowsAtOnce)
-      for case .row(_, let row) in merged.items where schema.isWitness(row) { return true }
+      for case .row(_, let row, _) in merged.items where schema.isWitness(row) { return true }
       from = merged.coveredEnd
     }
     return false

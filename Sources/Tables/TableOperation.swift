@@ -51,10 +51,10 @@ package struct OperationContext<Schema: TableSchema> {
     body: (_ sortKey: [UInt8], _ row: Schema.Row) throws -> Bool
   ) throws {
     var left = limit
-    try table.walk(partitionKey, from: from, to: to, in: transaction) { sortKey, _, row in
-      guard left > 0 else { return .stop }
+    try table.walk(partitionKey, from: from, to: to, in: transaction) { sortKey, row in
+      guard left > 0 else { return false }
       left -= 1
-      return try body(sortKey, row) ? .next : .stop
+      return try body(sortKey, row)
     }
   }
 

@@ -54,6 +54,13 @@ package protocol TableSchema<Row>: Sendable {
   /// Every row that is no tombstone, by default.
   func isWitness(_ row: Row) -> Bool
 
+  /// `isWitness` of the row in `bytes`, which are valid only within the call.
+  ///
+  /// A table whose rows are long may look at their beginning alone, as one row of each group is read for this.
+  ///
+  /// - Throws: When they are no row.
+  func isWitness(encoded bytes: UnsafeRawBufferPointer) throws -> Bool
+
   /// Called in the transaction that changes a row, for counts, queues and indexes of this replica.
   ///
   /// `old` is `nil` for a new row, `new` for a tombstone that is dropped. Other tables' rows must not be
@@ -65,6 +72,9 @@ extension TableSchema {
   package var isFullyReplicated: Bool { false }
   package func newerTimestamp(held: Row, incoming: Row) -> Timestamp? { nil }
   package func isWitness(_ row: Row) -> Bool { tombstoneTimestamp(row) == nil }
+  package func isWitness(encoded bytes: UnsafeRawBufferPointer) throws -> Bool {
+    isWitness(try decode(bytes))
+  }
   package func rowChanged(
     _ key: RowKey, old: Row?, new: Row?, in transaction: WriteTransaction
   ) throws {}

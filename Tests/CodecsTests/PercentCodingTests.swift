@@ -27,6 +27,9 @@ import Testing
     #expect(PercentCoding.decode(Array(PercentCoding.encode(bytes).utf8)) == bytes)
     let slashes = PercentCoding.encode(bytes, allowed: .unreservedAndSlash)
     #expect(PercentCoding.decode(Array(slashes.utf8)) == bytes)
+    var appended = Array("=".utf8)
+    PercentCoding.append(bytes, to: &appended, allowed: .unreservedAndSlash)
+    #expect(appended == Array(("=" + slashes).utf8))
   }
 }
 

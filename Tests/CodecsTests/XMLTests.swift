@@ -100,6 +100,16 @@ import Testing
         + "<IsTruncated>false</IsTruncated><Prefix></Prefix>"
         + "<X a=\"&quot;&#xA;&#x9;\"></X></ListBucketResult>")
   }
+
+  @Test func writesBytesAndEscapesOfURLs() {
+    var writer = XMLWriter(declaration: false)
+    writer.element("a", utf8: Array("x&\u{1}é<".utf8))
+    writer.element("b", utf8: [])
+    writer.element("c", percentEncoding: Array("a/b c&é".utf8), allowed: .unreservedAndSlash)
+    #expect(
+      String(decoding: writer.bytes, as: UTF8.self)
+        == "<a>x&amp;&#x1;é&lt;</a><b></b><c>a/b%20c%26%C3%A9</c>")
+  }
 }
 
 @Suite struct XMLPropertyTests {

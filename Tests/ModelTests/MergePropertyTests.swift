@@ -24,6 +24,8 @@ import Testing
         schema.timestamp(of: schema.merge(a, b))
           == max(schema.timestamp(of: a), schema.timestamp(of: b)), note)
       try #require(try bytes(a).withUnsafeBytes { bytes(try schema.decode($0)) } == bytes(a), note)
+      let isWitness = try bytes(a).withUnsafeBytes { try schema.isWitness(encoded: $0) }
+      try #require(isWitness == schema.isWitness(a), note)
     }
   }
 
