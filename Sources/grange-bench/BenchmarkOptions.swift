@@ -7,6 +7,11 @@ enum Operation: String, CaseIterable {
   case put, get, head, delete, list, mixed
   /// Puts each key once, without a limit of time.
   case fill
+  /// Gets each key once and compares every byte, without a limit of time.
+  case verify
+
+  /// Whether it goes through all keys, however long that takes.
+  var isWhole: Bool { self == .fill || self == .verify }
 }
 
 struct OptionError: Error {
@@ -52,6 +57,7 @@ struct BenchmarkOptions {
 
     OPERATION   put, delete   each of --objects once
                 fill          as put, without a limit of time
+                verify        gets each of --objects once and compares every byte, without a limit of time
                 get, head     of keys that put or fill wrote with the same --prefix, --size and --objects
                 list          pages of --page keys, each from where the one before ended
                 mixed         --mix of them: reads choose from --objects, puts write new keys, deletes remove those

@@ -31,17 +31,16 @@ struct Connection {
   /// What the body is to be compared with, if it is.
   private var expected: UnsafeRawBufferPointer?
   /// A head that arrives in pieces is put together here; a whole page of a listing, or an error's text.
-  private let kept: UnsafeMutableRawBufferPointer
+  private let memory = Memory(byteCount: keptMax)
   private var keptBytes = 0
   private var keepsBody = false
 
   /// Holds a page of 1,000 keys of 1 KiB; an answer that is kept and longer is cut.
+  ///
+  /// The kernel gives memory as it is touched, so that only listings cost it.
   private static let keptMax = 2 << 20
 
-  init() {
-    // Pages are given as they are touched, so that this costs nothing but for listings.
-    kept = .allocate(byteCount: Self.keptMax, alignment: 4096)
-  }
+  private var kept: UnsafeMutableRawBufferPointer { memory.bytes }
 
   /// Why it could not connect; `nil` when it did.
   mutating func open(host: String, port: UInt16) -> String? {

@@ -13,8 +13,8 @@ struct LoadLoop {
   private let bytes: ObjectBytes
   private let epoll: Int32
   private var connections: [Connection]
-  private let scratch: UnsafeMutableRawBufferPointer
-  private var histograms: [LatencyHistogram]
+  private let scratch = Memory(byteCount: scratchBytes)
+  private var histograms: [Operation: LatencyHistogram] = [:]
   private var summary = Summary()
   private var underWay = 0
   private var sampled = 0
@@ -35,8 +35,6 @@ struct LoadLoop {
     self.bytes = bytes
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     connections = (0..<options.concurrency).map { _ in Connection() }
-    scratch = .allocate(byteCount: Self.scratchBytes, alignment: 4096)
-    histograms = Operation.allCases.map { _ in LatencyHistogram() }
   }
 
   /// Measures until the time is over or nothing is left to ask for, then waits for what is under way.
@@ -47,7 +45,7 @@ struct LoadLoop {
     let serverBefore = CPUTime.seconds(of: options.serverProcesses)
     let clientBefore = CPUTime.ownSeconds
     let start = Self.now
-    if options.operation != .fill { endNanoseconds = start + UInt64(options.seconds * 1e9) }
+    if !options.operation.isWhole { endNanoseconds = start + UInt64(options.seconds * 1e9) }
     for index in connections.indices { next(index, at: start) }
     loop()
     summary.seconds = Double(Self.now - start) / 1e9
@@ -55,12 +53,14 @@ struct LoadLoop {
     if let serverBefore, let after = CPUTime.seconds(of: options.serverProcesses) {
       summary.serverCPUSeconds = after - serverBefore
     }
-    for (operation, histogram) in zip(Operation.allCases, histograms) where histogram.count > 0 {
+    for operation in Operation.allCases {
+      guard let histogram = histograms[operation] else { continue }
       summary.latencies.add(histogram)
       if options.operation == .mixed { summary.kinds.append((operation, histogram)) }
     }
     summary.operations = summary.latencies.count
     for index in connections.indices { connections[index].close() }
+    close(epoll)
     return summary
   }
 
@@ -87,7 +87,7 @@ struct LoadLoop {
   private mutating func handle(_ index: Int, canSend: Bool) {
     if connections[index].awaitsRoom, canSend { send(index) }
     // Also while sending: what arrives then is a refusal.
-    switch connections[index].receive(scratch) {
+    switch connections[index].receive(scratch.bytes) {
     case .wouldBlock: break
     case .finished: finish(index)
     case .failed(let reason): restart(index, reason)
@@ -102,7 +102,7 @@ struct LoadLoop {
     if let reason = complaint(index, request, answer) {
       fail("\(request.operation.rawValue): \(reason)")
     } else {
-      histograms[Self.place(request.operation)].record(
+      histograms[request.operation, default: LatencyHistogram()].record(
         nanoseconds: now - connections[index].startNanoseconds)
       switch request.operation {
       case .put, .fill: summary.bytes += options.sizeBytes
@@ -114,18 +114,6 @@ struct LoadLoop {
     connections[index].request = nil
     if answer.closesConnection || isUnsent, let reason = connect(index) { return fail(reason) }
     next(index, at: now)
-  }
-
-  private static func place(_ operation: Operation) -> Int {
-    switch operation {
-    case .put: 0
-    case .get: 1
-    case .head: 2
-    case .delete: 3
-    case .list: 4
-    case .mixed: 5
-    case .fill: 6
-    }
   }
 
   /// What is wrong with an answer.
@@ -143,7 +131,7 @@ struct LoadLoop {
       }
       return connections[index].differs ? "other bytes than were stored" : nil
     case .list: return complaint(page: connections[index].keptBody, of: index)
-    case .put, .delete, .fill, .mixed: return nil
+    case .put, .delete, .fill, .verify, .mixed: return nil
     }
   }
 
@@ -164,7 +152,7 @@ struct LoadLoop {
 
   private mutating func isSample() -> Bool {
     defer { sampled &+= 1 }
-    return options.comparesAll || sampled % Self.sampleEvery == 0
+    return options.comparesAll || options.operation == .verify || sampled % Self.sampleEvery == 0
   }
 
   private mutating func next(_ index: Int, at now: UInt64) {

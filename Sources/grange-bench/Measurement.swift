@@ -1,8 +1,9 @@
-// A run, or for a fill as many as the heads of its requests need.
+// A run, or to go through all keys as many as the heads of its requests need.
 
-/// Heads are signed and kept for so many keys at a time: 100 MB, and at 10,000 a second a fifteenth of the time that a
-/// signature is good for.
+/// A run's keys: 100 MB of heads.
 private let headsMax = 200_000
+/// So many at a time where there is no limit of keys: at 100 a second half the time that a signature is good for.
+private let headsAtATimeMax = 50_000
 /// The puts of a mixed run are a fraction of it; should they be used up, the run ends early.
 private let mixedPutsMax = 100_000
 
@@ -20,8 +21,10 @@ private func batches(_ options: BenchmarkOptions) -> [Range<Int>] {
   let count = options.objectCount
   switch options.operation {
   case .mixed: return [count..<(count + mixedPutsMax)]
-  case .fill:
-    return stride(from: 0, to: count, by: headsMax).map { $0..<min($0 + headsMax, count) }
+  case .fill, .verify:
+    return stride(from: 0, to: count, by: headsAtATimeMax).map {
+      $0..<min($0 + headsAtATimeMax, count)
+    }
   default: return [0..<min(count, headsMax)]
   }
 }

@@ -6,19 +6,18 @@
 /// Each body is a slice of one buffer of random bytes, at an offset of its own, so that neither compression nor
 /// the recognition of equal blocks finds anything. After 2^20 objects contents repeat.
 struct ObjectBytes {
-  private let pool: UnsafeMutableRawBufferPointer
+  private let memory: Memory
   private let sizeBytes: Int
 
   /// A block of the store: two slices a whole number of blocks apart would have blocks in common.
   private static let offsetMax = 1 << 20
 
-  /// - Note: the buffer lives as long as the process.
   init(prefix: String, sizeBytes: Int) {
     self.sizeBytes = sizeBytes
-    pool = .allocate(byteCount: (sizeBytes + Self.offsetMax + 7) & ~7, alignment: 4096)
+    memory = Memory(byteCount: (sizeBytes + Self.offsetMax + 7) & ~7)
     var random = SmallRandom(seed: Self.seed(prefix, sizeBytes))
-    for word in 0..<(pool.count / 8) {
-      pool.storeBytes(of: random.next(), toByteOffset: word * 8, as: UInt64.self)
+    for word in 0..<(memory.bytes.count / 8) {
+      memory.bytes.storeBytes(of: random.next(), toByteOffset: word * 8, as: UInt64.self)
     }
   }
 
@@ -26,7 +25,7 @@ struct ObjectBytes {
   func body(_ number: Int) -> UnsafeRawBufferPointer {
     // Odd, so that it takes 2^20 steps to come back to the same offset.
     let offset = number &* 104_729 & (Self.offsetMax - 1)
-    return UnsafeRawBufferPointer(rebasing: pool[offset..<(offset + sizeBytes)])
+    return UnsafeRawBufferPointer(rebasing: memory.bytes[offset..<(offset + sizeBytes)])
   }
 
   /// FNV-1a.

@@ -23,7 +23,7 @@ struct HeadWriter {
   func head(_ operation: Operation, _ number: Int) -> [UInt8] {
     switch operation {
     case .put, .fill: head("PUT", key: key(number), bodyBytes: options.sizeBytes)
-    case .get: head("GET", key: key(number))
+    case .get, .verify: head("GET", key: key(number))
     case .head: head("HEAD", key: key(number))
     case .delete: head("DELETE", key: key(number))
     case .list, .mixed: listHead(from: .before(number))
@@ -85,10 +85,9 @@ struct HeadWriter {
 struct RequestHeads {
   /// The objects that the heads are for.
   let numbers: [Int]
-  private let bytes: UnsafeRawBufferPointer
+  private let memory: Memory
   private let ends: [Int]
 
-  /// - Note: the memory lives as long as the process.
   init(_ operation: Operation, _ numbers: [Int], _ writer: HeadWriter) {
     self.numbers = numbers
     var bytes: [UInt8] = []
@@ -96,14 +95,14 @@ struct RequestHeads {
       bytes += writer.head(operation, number)
       return bytes.count
     }
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
-    memory.copyBytes(from: bytes)
-    self.bytes = UnsafeRawBufferPointer(memory)
+    memory = Memory(byteCount: bytes.count)
+    memory.bytes.copyBytes(from: bytes)
   }
 
   var count: Int { ends.count }
 
   subscript(index: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]])
+    UnsafeRawBufferPointer(
+      rebasing: memory.bytes[(index == 0 ? 0 : ends[index - 1])..<ends[index]])
   }
 }

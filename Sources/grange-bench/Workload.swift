@@ -30,7 +30,7 @@ struct Workload {
     var undeleted: Int?
     var position: HeadWriter.PagePosition
     /// Holds the request for a page while it is sent.
-    let pageHead: UnsafeMutableRawBufferPointer
+    let pageHead = Memory(byteCount: Workload.pageHeadBytes)
   }
 
   /// Signing takes 20 us and a head some 500 bytes, so reads choose among so many keys of all there are.
@@ -49,15 +49,14 @@ struct Workload {
     func heads(_ operation: Operation, _ numbers: [Int]) -> RequestHeads {
       RequestHeads(operation, wheel.contains(operation) ? numbers : [], writer)
     }
-    let readKeys = Self.choose(options.objectCount)
-    gets = heads(.get, readKeys)
+    let readKeys =
+      options.operation == .verify ? Array(keys) : Self.choose(options.objectCount)
+    gets = heads(options.operation == .verify ? .verify : .get, readKeys)
     headReads = heads(.head, readKeys)
     puts = heads(options.operation == .fill ? .fill : .put, Array(keys))
     deletes = heads(.delete, Array(keys))
     connections = (0..<options.concurrency).map { index in
-      PerConnection(
-        position: .before(options.objectCount * index / options.concurrency),
-        pageHead: .allocate(byteCount: Self.pageHeadBytes, alignment: 64))
+      PerConnection(position: .before(options.objectCount * index / options.concurrency))
     }
   }
 
@@ -74,6 +73,7 @@ struct Workload {
     let operation = wheel.count == 1 ? wheel[0] : wheel[random.below(wheel.count)]
     switch operation {
     case .get: return read(.get, gets)
+    case .verify: return nextInTurn(.get, gets)
     case .head: return read(.head, headReads)
     case .list, .mixed: return page(connection)
     case .put, .fill: return put(connection)
@@ -115,7 +115,7 @@ struct Workload {
       options.operation == .mixed
       ? .before(random.below(options.objectCount)) : connections[connection].position
     let head = writer.listHead(from: position).prefix(Self.pageHeadBytes)
-    let memory = connections[connection].pageHead
+    let memory = connections[connection].pageHead.bytes
     memory.copyBytes(from: head)
     return NextRequest(
       operation: .list, number: 0, head: UnsafeRawBufferPointer(rebasing: memory[..<head.count]))
