@@ -26,6 +26,15 @@ package struct Identifier16<Tag>: Hashable, Comparable, Sendable {
 
   /// Reads 16 bytes; `nil` when there are more or fewer.
   @inlinable
+  package init?(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count == Self.byteCount else { return nil }
+    self.init(
+      high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+      low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+  }
+
+  /// Reads 16 bytes; `nil` when there are more or fewer.
+  @inlinable
   package init?(_ bytes: some Collection<UInt8>) {
     guard bytes.count == Self.byteCount else { return nil }
     var high: UInt64 = 0
@@ -90,6 +99,17 @@ package struct Identifier32<Tag>: Hashable, Comparable, Sendable {
     self.second = second
     self.third = third
     self.fourth = fourth
+  }
+
+  /// Reads 32 bytes; `nil` when there are more or fewer.
+  @inlinable
+  package init?(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count == Self.byteCount else { return nil }
+    self.init(
+      words: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+      UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+      UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
+      UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self)))
   }
 
   /// Reads 32 bytes; `nil` when there are more or fewer.

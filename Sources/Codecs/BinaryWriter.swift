@@ -64,6 +64,19 @@ package struct BinaryWriter: Sendable {
   @inlinable
   package mutating func raw(_ value: some Sequence<UInt8>) { bytes.append(contentsOf: value) }
 
+  /// Bytes whose count the reader knows.
+  ///
+  /// Not generic: an array that meets the function above in an unspecialized caller is appended byte by byte.
+  @inlinable
+  package mutating func raw(_ value: [UInt8]) { bytes.append(contentsOf: value) }
+
+  /// A count and the bytes.
+  @inlinable
+  package mutating func bytes(_ value: [UInt8]) {
+    count(value.count)
+    bytes.append(contentsOf: value)
+  }
+
   /// A count and the bytes.
   @inlinable
   package mutating func bytes(_ value: some Collection<UInt8>) {

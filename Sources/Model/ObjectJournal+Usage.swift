@@ -20,7 +20,9 @@ extension ObjectJournal {
     var before = old?.weight ?? .zero
     var after = new?.weight ?? .zero
     guard before != after, let bucket = ObjectPartition.bucket(of: key.partitionKey) else { return }
-    switch ObjectSortKey(key.sortKey) {
+    // Most are versions, and taking a sort key apart is not free.
+    let isVersion = key.sortKey.first == ObjectRowKind.version.rawValue
+    switch isVersion ? nil : ObjectSortKey(key.sortKey) {
     case .upload(_, let upload):
       before.unfinishedBytes = try partBytes(of: upload, in: transaction) ?? 0
       try setPartBytes(of: upload, to: after.unfinishedUploads > 0 ? 0 : nil, in: transaction)

@@ -31,7 +31,7 @@ package enum ObjectRow: Equatable, Sendable {
   }
 
   package var encoded: [UInt8] {
-    var writer = BinaryWriter(capacity: 256)
+    var writer = BinaryWriter(capacity: 256 + inlineBytes)
     writer.version(1)
     switch self {
     case .version(let row):
@@ -45,6 +45,14 @@ package enum ObjectRow: Equatable, Sendable {
       row.write(to: &writer)
     }
     return writer.bytes
+  }
+
+  private var inlineBytes: Int {
+    if case .version(let row) = self, case .inline(let bytes) = row.object?.content {
+      bytes.count
+    } else {
+      0
+    }
   }
 
   package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
@@ -76,7 +84,10 @@ package enum ObjectPartition {
 
   /// The bucket of a partition key.
   static func bucket(of key: [UInt8]) -> BucketID? {
-    key.count == bytes ? BucketID(key.prefix(BucketID.byteCount)) : nil
+    guard key.count == bytes else { return nil }
+    return key.withUnsafeBytes {
+      BucketID(UnsafeRawBufferPointer(rebasing: $0[..<BucketID.byteCount]))
+    }
   }
 }
 

@@ -57,10 +57,14 @@ struct PutVersion: TableOperation {
     _ input: Input, in context: OperationContext<ObjectSchema>
   ) throws -> ReplicaAnswer {
     let row = input.row
+    // What has no references was written without an upload row, and nobody ends an upload that was never open.
     let ownUpload = ObjectSortKey.upload(input.key, row.uploadID).bytes
-    let upload = try guards.upload(ownUpload, in: context)
+    let upload = row.hasReferences ? try guards.upload(ownUpload, in: context) : nil
     if upload?.isRefused ?? false { return ObjectRefusal.answer(ObjectRefusal.uploadRefused) }
-    let newest = try newest(of: input.key, in: context)
+    let sortKey = ObjectSortKey.version(input.key, .null).bytes
+    let firstRows = try firstRows(of: input.key, in: context)
+    let held = firstRows.first { $0.sortKey == sortKey }
+    let newest = newest(of: firstRows)
     let mayReplace = newest.map { $0.uploadID == row.uploadID } ?? false
     if let newest, mayReplace, newest.timestamp >= row.timestamp { return .accepted }
     guard let bucket = try guards.bucket(input.stamp, in: context) else {
@@ -78,43 +82,47 @@ struct PutVersion: TableOperation {
       else { return ObjectRefusal.answer(ObjectRefusal.noSuchUpload) }
       ending.append((sortKey, upload))
     }
-    if let excess = try excess(over: bucket.quota.value, input, in: context) {
+    if let excess = try excess(over: bucket.quota.value, input, held: held?.row, in: context) {
       return ObjectRefusal.answer(excess)
     }
     for upload in ending {
       try context.put(
         upload.sortKey, .upload(upload.row.ended(.finished, at: row.timestamp)))
     }
-    try context.put(ObjectSortKey.version(input.key, .null).bytes, .version(row))
+    try context.put(sortKey, .version(row), replacing: held)
     return .accepted([newest?.object != nil && !mayReplace ? 1 : 0])
   }
 
-  /// The newest row of the key over all its versions, deletions included.
-  private func newest(
+  private typealias HeldRow = OperationContext<ObjectSchema>.HeldRow
+
+  /// The null version, which comes first, and the newest of the others, deletions included.
+  private func firstRows(
     of key: ObjectKey, in context: OperationContext<ObjectSchema>
-  ) throws -> VersionRow? {
-    var newest: VersionRow?
-    // The null version comes first, then the newest of the others.
-    try context.rows(
+  ) throws -> [HeldRow] {
+    try context.heldRows(
       from: ObjectSortKey.keyBytes(.version, key), to: ObjectSortKey.endOfKey(.version, key.bytes),
-      limit: 2
-    ) { _, row in
-      guard case .version(let row) = row else { return true }
+      limit: 2)
+  }
+
+  /// The newest of a key's first rows.
+  private func newest(of rows: [HeldRow]) -> VersionRow? {
+    var newest: VersionRow?
+    for case .version(let row) in rows.map({ $0.row }) {
       if let held = newest, (held.timestamp, held.uploadID) > (row.timestamp, row.uploadID) {
-        return true
+        continue
       }
       newest = row
-      return true
     }
     return newest
   }
 
   /// The limit that the bucket would exceed.
   private func excess(
-    over quota: BucketQuota, _ input: Input, in context: OperationContext<ObjectSchema>
+    over quota: BucketQuota, _ input: Input, held: ObjectRow?,
+    in context: OperationContext<ObjectSchema>
   ) throws -> QuotaExcess? {
     guard quota != .none, let object = input.row.object else { return nil }
-    var old = try context.row(ObjectSortKey.version(input.key, .null).bytes)?.weight ?? .zero
+    var old = held?.weight ?? .zero
     // The bytes of the parts become those of the object, and parts that it leaves out go.
     if let multipart = object.multipart {
       old.unfinishedBytes =

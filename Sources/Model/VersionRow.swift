@@ -92,6 +92,14 @@ extension AttemptRow where Content == StoredObject {
   /// `nil`: deleted.
   package var object: StoredObject? { content }
 
+  /// Whether the attempt took references of blocks, and so has an upload row.
+  var hasReferences: Bool {
+    switch object?.content {
+    case .blocks, .manifest: true
+    case .inline, nil: false
+    }
+  }
+
   package init(timestamp: Timestamp, uploadID: UploadID, object: StoredObject?) {
     self.init(timestamp: timestamp, uploadID: uploadID, content: object)
   }

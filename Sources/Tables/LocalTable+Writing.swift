@@ -98,9 +98,10 @@ extension LocalTable {
   func context(
     _ partitionKey: [UInt8], _ transaction: WriteTransaction
   ) -> OperationContext<Schema> {
-    OperationContext(
+    let prefix = Partition.diskPrefix(partitionKey)
+    return OperationContext(
       transaction: transaction, partitionKey: partitionKey,
-      floor: floors.floor(of: Partition.of(partitionKey)), table: self)
+      floor: floors.floor(of: prefix[0]), table: self, prefix: prefix)
   }
 
   // MARK: Answers
@@ -147,6 +148,12 @@ extension LocalTable {
     var row: Schema.Row
     var bytes: [UInt8]
     var local: [UInt8]
+
+    init(_ row: Schema.Row, _ stored: StoredRow) {
+      self.row = row
+      bytes = Array(stored.row)
+      local = Array(stored.local)
+    }
   }
 
   /// Stores the merge of what is held at `key` and `row`, with everything that belongs to it, and returns it.
@@ -159,11 +166,25 @@ extension LocalTable {
     admit: (_ held: Held?, _ bringsNews: Bool) throws -> Bool = { _, _ in true }
   ) throws -> Schema.Row {
     let diskKey = key.diskKey
-    let held = try transaction.get(rows, diskKey) { stored in
+    let held = try held(diskKey, in: transaction)
+    return try store(key, row, diskKey, replacing: held, in: transaction, admit: admit)
+  }
+
+  /// What lies at `diskKey`.
+  func held(_ diskKey: [UInt8], in transaction: WriteTransaction) throws -> Held? {
+    try transaction.get(rows, diskKey) { stored in
       let parts = try StoredRow(stored)
-      return Held(
-        row: try schema.decode(parts.row), bytes: Array(parts.row), local: Array(parts.local))
+      return Held(try schema.decode(parts.row), parts)
     }
+  }
+
+  /// As above, where `held` is what lies at `key`.
+  @discardableResult
+  func store(
+    _ key: RowKey, _ row: Schema.Row, _ diskKey: [UInt8], replacing held: Held?,
+    in transaction: WriteTransaction,
+    admit: (_ held: Held?, _ bringsNews: Bool) throws -> Bool = { _, _ in true }
+  ) throws -> Schema.Row {
     let merged = held.map { schema.merge($0.row, row) } ?? row
     let bytes = schema.encode(merged)
     let bringsNews = held?.bytes != bytes

@@ -85,16 +85,6 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
     case stop
   }
 
-  /// Hands the rows with `from <= sort key < to` to `visit` until it returns false.
-  func walk(
-    _ partitionKey: [UInt8], from: [UInt8], to: [UInt8]?, in transaction: ReadTransaction,
-    visit: ([UInt8], Schema.Row) throws -> Bool
-  ) throws {
-    try walkBytes(partitionKey, from: from, to: to, in: transaction) { sortKey, bytes in
-      try visit(Array(sortKey), schema.decode(bytes)) ? .next : .stop
-    }
-  }
-
   /// Hands the rows with `from <= sort key < to` to `visit`: their sort keys and bytes, which are valid only in
   /// the call.
   func walkBytes(
@@ -102,14 +92,23 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
     visit: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) throws -> WalkStep
   ) throws {
     check(partitionKey)
-    let prefix = Partition.diskPrefix(partitionKey)
+    try walkStored(
+      prefix: Partition.diskPrefix(partitionKey), from: from, to: to, in: transaction
+    ) { try visit($0, $1.row) }
+  }
+
+  /// As above, given what the disk keys of the partition key's rows begin with, and with all parts of each row.
+  func walkStored(
+    prefix: [UInt8], from: [UInt8], to: [UInt8]?, in transaction: ReadTransaction,
+    visit: (UnsafeRawBufferPointer, StoredRow) throws -> WalkStep
+  ) throws {
     let end = to.map { prefix + $0 } ?? Partition.end(ofPrefix: prefix)
     var start: [UInt8]? = prefix + from
     while let position = start {
       start = nil
       try transaction.scan(rows, from: position, to: end) { key, value in
         let sortKey = UnsafeRawBufferPointer(rebasing: key[prefix.count...])
-        switch try visit(sortKey, try rowBytes(value)) {
+        switch try visit(sortKey, parts(value)) {
         case .next: return true
         case .stop: return false
         case .seek(let target):
@@ -126,8 +125,12 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
   }
 
   func rowBytes(_ stored: UnsafeRawBufferPointer) throws -> UnsafeRawBufferPointer {
+    try parts(stored).row
+  }
+
+  private func parts(_ stored: UnsafeRawBufferPointer) throws -> StoredRow {
     do {
-      return try StoredRow(stored).row
+      return try StoredRow(stored)
     } catch {
       throw TableError.malformed(table: schema.name, detail: "\(error)")
     }

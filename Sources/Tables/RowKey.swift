@@ -45,6 +45,13 @@ package enum Partition {
 
   /// The partition of the rows with `partitionKey`: the first byte of its BLAKE2b-512.
   package static func of(_ partitionKey: [UInt8]) -> UInt8 {
+    partitionKey.isEmpty ? ofNothing : hashed(partitionKey)
+  }
+
+  /// Of the tables that every node holds whole: with them a request begins.
+  private static let ofNothing = hashed([])
+
+  private static func hashed(_ partitionKey: [UInt8]) -> UInt8 {
     partitionKey.withUnsafeBytes { Digests.blockHash($0).firstByte }
   }
 

@@ -39,10 +39,19 @@ package struct OperationContext<Schema: TableSchema> {
   package let floor: Timestamp
 
   let table: LocalTable<Schema>
+  /// What the disk keys of the rows begin with.
+  let prefix: [UInt8]
+
+  /// A row as this replica holds it at the moment.
+  package struct HeldRow {
+    package let sortKey: [UInt8]
+    package let row: Schema.Row
+    let held: LocalTable<Schema>.Held
+  }
 
   /// The row at `sortKey`, tombstones included.
   package func row(_ sortKey: [UInt8]) throws -> Schema.Row? {
-    try table.entry(RowKey(partitionKey: partitionKey, sortKey: sortKey), in: transaction)
+    try table.held(prefix + sortKey, in: transaction)?.row
   }
 
   /// Hands the rows with `from <= sort key < to` to `body` until it returns false, tombstones included.
@@ -51,11 +60,22 @@ package struct OperationContext<Schema: TableSchema> {
     body: (_ sortKey: [UInt8], _ row: Schema.Row) throws -> Bool
   ) throws {
     var left = limit
-    try table.walk(partitionKey, from: from, to: to, in: transaction) { sortKey, row in
-      guard left > 0 else { return false }
+    try table.walkStored(prefix: prefix, from: from, to: to, in: transaction) { sortKey, stored in
+      guard left > 0 else { return .stop }
       left -= 1
-      return try body(sortKey, row)
+      return try body(Array(sortKey), table.schema.decode(stored.row)) ? .next : .stop
     }
+  }
+
+  /// The first rows with `from <= sort key < to`, tombstones included, for `put(_:_:replacing:)`.
+  package func heldRows(from: [UInt8], to: [UInt8], limit: Int) throws -> [HeldRow] {
+    var rows: [HeldRow] = []
+    try table.walkStored(prefix: prefix, from: from, to: to, in: transaction) { sortKey, stored in
+      let row = try table.schema.decode(stored.row)
+      rows.append(HeldRow(sortKey: Array(sortKey), row: row, held: .init(row, stored)))
+      return rows.count < limit ? .next : .stop
+    }
+    return rows
   }
 
   /// Stores the merge of the held row and `row`, and returns it.
@@ -64,7 +84,26 @@ package struct OperationContext<Schema: TableSchema> {
   /// moments would not come together again.
   @discardableResult
   package func put(_ sortKey: [UInt8], _ row: Schema.Row) throws -> Schema.Row {
-    try table.store(RowKey(partitionKey: partitionKey, sortKey: sortKey), row, in: transaction)
+    let diskKey = prefix + sortKey
+    let held = try table.held(diskKey, in: transaction)
+    return try table.store(key(sortKey), row, diskKey, replacing: held, in: transaction)
+  }
+
+  /// As `put`, without looking again.
+  ///
+  /// - Precondition: `held` is what lies at `sortKey`: `heldRows` found it, or found nothing there, and no `put`
+  ///   came in between.
+  @discardableResult
+  package func put(
+    _ sortKey: [UInt8], _ row: Schema.Row, replacing held: HeldRow?
+  ) throws -> Schema.Row {
+    precondition(held.map { $0.sortKey == sortKey } ?? true, "the row of another key")
+    return try table.store(
+      key(sortKey), row, prefix + sortKey, replacing: held?.held, in: transaction)
+  }
+
+  private func key(_ sortKey: [UInt8]) -> RowKey {
+    RowKey(partitionKey: partitionKey, sortKey: sortKey)
   }
 
   /// The answer to a write at `timestamp` that must be given instead of storing it; `nil` to go on.
