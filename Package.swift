@@ -106,7 +106,7 @@ let package = Package(
         "Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld", "Tables",
         "TestStorage",
       ]),
-    tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "TestStorage"]),
+    tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(
       "TablesTests",
       ["Base", "Codecs", "Crypto", "LocalDB", "SimulatedWorld", "Tables", "TestStorage"]),

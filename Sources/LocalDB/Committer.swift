@@ -1,11 +1,11 @@
 // Group commit: many bodies, one transaction, one fsync.
 //
 // The bodies of a batch run one after the other in one SQLite transaction, each seeing what those before it
-// changed. A body that throws undoes itself (a savepoint) and fails alone. When the disk or the
-// file is at fault the whole batch fails: nobody is told "done" before the commit that says so.
+// changed. A body that throws is undone and fails alone; if it had changed something after others had, that takes
+// running the batch again. When the disk or the file is at fault the whole batch fails.
 //
 // Invariants:
-//   1. A write succeeds only after the commit that contains it has returned.
+//   1. A write is answered, whatever the answer, only after the commit of all that its body saw has returned.
 //   2. After a commit that failed with anything but a full disk, and after any sync that failed, nothing is
 //      committed and the log is not copied. fsync(2) reports a lost page once; a second fsync that succeeds
 //      proves nothing, and then the log is all that is known to be whole.
@@ -23,21 +23,21 @@ final class Committer: @unchecked Sendable {
   private let logger: Logger
   private var failure: LocalDBError?
   /// How long the log was at the last checkpoint: one that readers kept short is not repeated at once.
-  private var logPagesTried = 0
+  private var logBytesTried = 0
 
   /// The number of transactions that changed something.
   let commitNumber: Atomic<UInt64>
 
-  /// How many pages of log are copied at once: 16 MiB.
+  /// How much of the log is copied at once.
   ///
   /// A checkpoint copies pages in the order of the file and syncs once: rarer is cheaper, until the
   /// log itself weighs on memory (its index) and on the time that opening after a crash takes.
-  static let checkpointPages = 4096
-  /// How long the log may become: 64 MiB.
+  static let checkpointBytes = 16 << 20
+  /// How long the log may become.
   ///
   /// From here readers of old snapshots are waited for, so that the log cannot grow for ever under
   /// a constant load of reads.
-  static let checkpointPagesMax = 16384
+  static let checkpointBytesMax = 64 << 20
 
   init(_ connection: Connection, path: String, commitNumber: UInt64, logger: Logger) {
     self.connection = connection
@@ -54,31 +54,40 @@ final class Committer: @unchecked Sendable {
       return
     }
     var done: [PendingWrite] = []
-    done.reserveCapacity(batch.count)
+    var failed: [(PendingWrite, any Error)] = []
     do {
-      try transaction.begin()
-      try run(batch, &done)
+      if try !run(batch, savepoints: false, &done, &failed) {
+        transaction.rollBack()
+        // No answer was given yet: what the bodies found the first time does not count.
+        let isWhole = try run(batch, savepoints: true, &done, &failed)
+        precondition(isWhole, "with savepoints each body can be undone alone")
+      }
       try finish()
     } catch {
-      connection.rollBack()
+      transaction.rollBack()
       stopIfSyncFailed(error)
-      // `run` answers the writes that failed by themselves; everyone else shares the fault.
-      for write in batch where !answered.contains(ObjectIdentifier(write)) { write.fail(error) }
-      answered.removeAll()
+      for write in batch { write.fail(error) }
       return
     }
-    answered.removeAll()
     transaction.runActions()
     for write in done { write.succeed() }
+    for (write, error) in failed { write.fail(error) }
     checkpointIfLarge()
   }
 
-  /// The writes of the current batch that failed alone and have their answer.
-  private var answered: Set<ObjectIdentifier> = []
-
-  private func run(_ batch: [PendingWrite], _ done: inout [PendingWrite]) throws {
+  /// Runs the bodies of `batch` in a new transaction: which are to be kept, and which failed by themselves.
+  ///
+  /// - Returns: False when a body has failed that cannot be undone alone; never with `savepoints`.
+  private func run(
+    _ batch: [PendingWrite], savepoints: Bool, _ done: inout [PendingWrite],
+    _ failed: inout [(PendingWrite, any Error)]
+  ) throws -> Bool {
+    done.removeAll(keepingCapacity: true)
+    done.reserveCapacity(batch.count)
+    failed.removeAll()
+    try transaction.begin(savepoints: savepoints)
     for write in batch {
-      transaction.beginBody(alone: batch.count == 1)
+      transaction.beginBody()
       do {
         try write.run(transaction)
         try transaction.keepBody()
@@ -87,20 +96,20 @@ final class Committer: @unchecked Sendable {
         if (error as? LocalDBError)?.isStorageFault == true || !connection.isInTransaction {
           throw error
         }
-        try transaction.undoBody()
-        answered.insert(ObjectIdentifier(write))
-        write.fail(error)
+        guard try transaction.undoBody() else { return false }
+        failed.append((write, error))
       }
     }
+    return true
   }
 
   private func finish() throws {
     guard transaction.hasChanges else { return connection.rollBack() }
+    try transaction.storeGathered()
     let number = commitNumber.load(ordering: .relaxed) + 1
-    transaction.beginBody(alone: true)
     try transaction.put(.database, DatabaseKey.commitNumber, number.bigEndianBytes)
     do {
-      try connection.commitTransaction()
+      try transaction.commit()
     } catch let error as LocalDBError {
       if case .diskFull = error { throw error }
       stop(error)
@@ -126,10 +135,10 @@ final class Committer: @unchecked Sendable {
 
   private func checkpointIfLarge() {
     // The log starts from its beginning after a complete checkpoint, and then counts from there.
-    let pages = connection.logPages
-    if pages < logPagesTried { logPagesTried = 0 }
-    guard pages >= logPagesTried + Self.checkpointPages else { return }
-    attemptCheckpoint(pages >= Self.checkpointPagesMax ? .restart : .passive)
+    let bytes = connection.logBytes
+    if bytes < logBytesTried { logBytesTried = 0 }
+    guard bytes >= logBytesTried + Self.checkpointBytes else { return }
+    attemptCheckpoint(bytes >= Self.checkpointBytesMax ? .restart : .passive)
   }
 
   /// Copies the log into the database file now.
@@ -139,7 +148,7 @@ final class Committer: @unchecked Sendable {
   /// lost.
   func attemptCheckpoint(_ mode: Connection.CheckpointMode) {
     guard failure == nil else { return }
-    logPagesTried = connection.logPages
+    logBytesTried = connection.logBytes
     do {
       try connection.checkpoint(mode)
     } catch {

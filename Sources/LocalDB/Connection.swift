@@ -24,8 +24,31 @@ final class Connection: @unchecked Sendable {
   private let path: String
   let handle: OpaquePointer
   private var statements: [OpaquePointer?] = []
-  /// Statements without parameters, by their text: `BEGIN`, `COMMIT`, savepoints.
-  private var controls: [String: OpaquePointer] = [:]
+  /// Statements without parameters.
+  enum Control: Int, CaseIterable {
+    /// A transaction whose snapshot is taken at the first read.
+    case beginReading
+    /// The only writing transaction.
+    case begin
+    /// A writing transaction is then as durable as `synchronous` says.
+    case commit
+    case rollBack
+    case savepoint, release, rollBackToSavepoint
+
+    fileprivate var sql: String {
+      switch self {
+      case .beginReading: "BEGIN"
+      case .begin: "BEGIN IMMEDIATE"
+      case .commit: "COMMIT"
+      case .rollBack: "ROLLBACK"
+      case .savepoint: "SAVEPOINT body"
+      case .release: "RELEASE body"
+      case .rollBackToSavepoint: "ROLLBACK TO body"
+      }
+    }
+  }
+
+  private var controls = [OpaquePointer?](repeating: nil, count: Control.allCases.count)
 
   /// How long SQLite itself waits for a lock.
   ///
@@ -44,6 +67,7 @@ final class Connection: @unchecked Sendable {
   /// Opens the existing or, with `creating`, a new file at `path`.
   init(path: String, creating: Bool, cacheBytes: Int, vfs: String?) throws {
     self.path = path
+    SQLiteLibrary.configure()
     var handle: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (creating ? SQLITE_OPEN_CREATE : 0)
     let result = sqlite3_open_v2(path, &handle, flags, vfs ?? Self.exclusiveVFS)
@@ -77,9 +101,9 @@ final class Connection: @unchecked Sendable {
     isClosed = true
     if emptyingLog { csqlite_checkpoint_on_close(handle, 1) }
     for statement in statements { sqlite3_finalize(statement) }
-    for statement in controls.values { sqlite3_finalize(statement) }
+    for statement in controls { sqlite3_finalize(statement) }
     statements = []
-    controls = [:]
+    controls = []
     sqlite3_close_v2(handle)
   }
 
@@ -190,19 +214,13 @@ final class Connection: @unchecked Sendable {
   // MARK: Transactions
 
   /// Begins a transaction whose snapshot is taken at the first read.
-  func beginReading() throws { try run("BEGIN") }
-
-  /// Begins the only writing transaction.
-  func beginWriting() throws { try run("BEGIN IMMEDIATE") }
-
-  /// Commits; a writing transaction is then as durable as `synchronous` says.
-  func commitTransaction() throws { try run("COMMIT") }
+  func beginReading() throws { try run(.beginReading) }
 
   /// Ends a transaction without effect, if there is one.
   func rollBack() {
     guard isInTransaction else { return }
     do {
-      try run("ROLLBACK")
+      try run(.rollBack)
     } catch {
       // SQLite has rolled back by itself, or does so before the connection is used again.
       sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
@@ -213,9 +231,9 @@ final class Connection: @unchecked Sendable {
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
   /// Runs a statement without parameters, kept prepared.
-  func run(_ sql: String) throws {
-    let statement = try controls[sql] ?? prepare(sql)
-    controls[sql] = statement
+  func run(_ control: Control) throws {
+    let statement = try controls[control.rawValue] ?? prepare(control.sql)
+    controls[control.rawValue] = statement
     defer { sqlite3_reset(statement) }
     _ = try step(statement)
   }
@@ -262,13 +280,16 @@ final class Connection: @unchecked Sendable {
 
   // MARK: Checkpoints
 
-  /// How many pages the log held after the last commit; counted from `countLogPages()` on.
-  private(set) var logPages = 0
+  /// How long the log was after the last commit; counted from `measureLog()` on.
+  var logBytes: Int { logPages * pageBytes }
+  private var logPages = 0
+  private var pageBytes = 0
 
-  /// Begins to count the pages of the log.
+  /// Begins to measure the log.
   ///
   /// SQLite's own checkpoints stay off.
-  func countLogPages() {
+  func measureLog() throws {
+    pageBytes = try integer("PRAGMA page_size")
     sqlite3_wal_hook(
       handle,
       { context, _, _, pages in

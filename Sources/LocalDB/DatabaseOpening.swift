@@ -71,13 +71,12 @@ struct DatabaseOpening {
       "CREATE TABLE database (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
     let transaction = WriteTransaction(connection)
     try transaction.begin()
-    transaction.beginBody(alone: true)
     try transaction.put(
       .database, DatabaseKey.incarnation, Incarnation(high: random.next(), low: random.next()).bytes
     )
     try transaction.put(.database, DatabaseKey.commitNumber, UInt64(0).bigEndianBytes)
     try transaction.put(.database, DatabaseKey.unsynced, [0])
-    try connection.commitTransaction()
+    try transaction.commit()
     try connection.checkpoint(.truncate)
     connection.close(emptyingLog: true)
     try publishFile(draft, as: file)
@@ -126,13 +125,12 @@ struct DatabaseOpening {
     }
     if unsynced != [0] || !options.fsync {
       try transaction.begin()
-      transaction.beginBody(alone: true)
       try transaction.put(.database, DatabaseKey.incarnation, incarnation.bytes)
       try transaction.put(.database, DatabaseKey.unsynced, [options.fsync ? 0 : 1])
-      try writer.commitTransaction()
+      try transaction.commit()
     }
     if !options.fsync { try writer.execute("PRAGMA synchronous=NORMAL") }
-    writer.countLogPages()
+    try writer.measureLog()
     return Opened(
       writer: writer, incarnation: incarnation, commitNumber: commitNumber, wasCreated: wasCreated)
   }
@@ -144,8 +142,7 @@ extension Connection {
     try execute("PRAGMA synchronous=FULL")
     let transaction = WriteTransaction(self)
     try transaction.begin()
-    transaction.beginBody(alone: true)
     try transaction.put(.database, DatabaseKey.unsynced, [0])
-    try commitTransaction()
+    try transaction.commit()
   }
 }

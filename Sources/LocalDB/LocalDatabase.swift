@@ -104,8 +104,12 @@ package final class LocalDatabase: Sendable {
   ///
   /// Holds the thread; for start-up.
   ///
-  /// - Parameter name: 1 to 64 characters of `a-z`, `0-9`, `_`.
-  package func tree(_ name: String) throws -> Tree {
+  /// - Parameters:
+  ///   - name: 1 to 64 characters of `a-z`, `0-9`, `_`.
+  ///   - gathering: For few and small values that many writes change, such as counters: the writer keeps them in
+  ///     memory and stores each once a transaction, not once a body. Scanning within a write is slow then. What the
+  ///     first call of this process says for the tree holds.
+  package func tree(_ name: String, gathering: Bool = false) throws -> Tree {
     precondition(Tree.isValid(name: name), "a tree is called by 1 to 64 of a-z, 0-9, _")
     if let known = trees.withLock({ $0[name] }) { return known }
     try writer.administer { connection in
@@ -115,7 +119,7 @@ package final class LocalDatabase: Sendable {
     }
     return trees.withLock { trees in
       if let known = trees[name] { return known }
-      let tree = Tree(index: trees.count + 1, name: name)
+      let tree = Tree(index: trees.count + 1, name: name, gathers: gathering)
       trees[name] = tree
       return tree
     }
@@ -161,8 +165,9 @@ package final class LocalDatabase: Sendable {
 
   /// Runs `body` in a transaction, and returns when its changes are durable.
   ///
-  /// What `body` throws is thrown here, and its changes are undone. `body` runs once, on the writer's thread,
-  /// and sees the changes of every write before it. It must not wait for anything. Not cancellable.
+  /// What `body` throws is thrown here, and its changes are undone. `body` runs on the writer's thread, and sees the
+  /// changes of every write before it. It must not wait for anything. It may run twice, when what it changed
+  /// first was undone: it must have no effects but through the transaction. Not cancellable.
   ///
   /// - Throws: What `body` throws, or a `LocalDBError`; after `.failure` the changes may or may not be found
   ///   when the database is opened again.

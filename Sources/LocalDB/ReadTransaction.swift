@@ -23,7 +23,11 @@ package class ReadTransaction {
   package final func get<Result>(
     _ tree: Tree, _ key: [UInt8], body: (UnsafeRawBufferPointer) throws -> Result
   ) throws -> Result? {
-    try key.withUnsafeBytes { try get(tree, $0, body: body) }
+    guard tree.gathers else { return try key.withUnsafeBytes { try stored(tree, $0, body) } }
+    let value = try gatheredValue(tree, key) {
+      try key.withUnsafeBytes { try stored(tree, $0) { [UInt8]($0) } }
+    }
+    return try value?.withUnsafeBytes(body)
   }
 
   /// What `body` makes of the value at `key`, or `nil` when there is none.
@@ -31,6 +35,22 @@ package class ReadTransaction {
   /// The bytes are valid only in `body`.
   package final func get<Result>(
     _ tree: Tree, _ key: UnsafeRawBufferPointer, body: (UnsafeRawBufferPointer) throws -> Result
+  ) throws -> Result? {
+    tree.gathers ? try get(tree, [UInt8](key), body: body) : try stored(tree, key, body)
+  }
+
+  /// The value of a tree that gathers, as this transaction sees it.
+  ///
+  /// - Parameter load: Reads it from the database, where only a writer's view can differ.
+  func gatheredValue(
+    _ tree: Tree, _ key: [UInt8], load: () throws -> [UInt8]?
+  ) throws -> [UInt8]? { try load() }
+
+  /// Called before a scan, which sees what is in the database.
+  func willScan(_ tree: Tree) throws {}
+
+  private func stored<Result>(
+    _ tree: Tree, _ key: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Result
   ) throws -> Result? {
     let statement = try connection.take(.get, tree)
     defer { connection.giveBack(statement, .get, tree) }
@@ -50,6 +70,7 @@ package class ReadTransaction {
     body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Bool
   ) throws {
     guard limit > 0 else { return }
+    try willScan(tree)
     let kind: Connection.Kind =
       switch (reversed, to) {
       case (false, nil): .forward

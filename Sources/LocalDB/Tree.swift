@@ -6,6 +6,8 @@ package struct Tree: Hashable, Sendable {
   let index: Int
   /// The name that the tree was made with.
   package let name: String
+  /// Whether the writer gathers its changes until the commit (GatheredValues.swift).
+  let gathers: Bool
 
   /// The largest key, of which an object's sort key (a 1024-byte name, escaped) is the longest.
   package static let keyBytesMax = 8 << 10
@@ -13,7 +15,7 @@ package struct Tree: Hashable, Sendable {
   package static let valueBytesMax = 16 << 20
 
   /// This layer's own tree, which no caller can name.
-  static let database = Tree(index: 0, name: "")
+  static let database = Tree(index: 0, name: "", gathers: false)
 
   /// The SQL table.
   ///

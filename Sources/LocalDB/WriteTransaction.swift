@@ -1,20 +1,25 @@
 // Changing trees. What one body changes takes effect as a whole or not at all.
 //
-// Several bodies share one SQLite transaction (see Committer). A body that may have to be undone alone gets
-// a savepoint, opened at its first change: bodies that only look cost none.
+// Several bodies share one SQLite transaction (see Committer). Undoing one of them alone takes a savepoint, which
+// costs as much as two statements and copies of all pages that the body changes. Hardly any body fails
+// after it has changed something, so there are none, unless the committer asks for them.
 
 /// The database as the bodies before this one left it, to be read and changed.
 ///
 /// It is valid only inside of the body that it was handed to.
 package final class WriteTransaction: ReadTransaction {
-  private var needsSavepoint = false
+  private var usesSavepoints = false
   private var savepointIsOpen = false
-  private var actionsBefore = 0
   private var actions: [@Sendable () -> Void] = []
+  private var actionsBefore = 0
+  private var gathered = GatheredValues()
 
   /// Whether anything changed since the transaction began.
   private(set) var hasChanges = false
   private var hadChanges = false
+  /// Whether SQLite was told of a change by the current body, and by those before it.
+  private var hasStored = false
+  private var hadStored = false
 
   /// Stores `value` at `key`, replacing what was there.
   package func put(_ tree: Tree, _ key: [UInt8], _ value: [UInt8]) throws {
@@ -33,12 +38,9 @@ package final class WriteTransaction: ReadTransaction {
     guard value.count <= Tree.valueBytesMax else {
       throw LocalDBError.tooLarge(bytes: value.count, max: Tree.valueBytesMax)
     }
-    try willChange()
-    let statement = try connection.take(.put, tree)
-    defer { connection.giveBack(statement, .put, tree) }
-    try connection.bind(statement, 1, key)
-    try connection.bind(statement, 2, value)
-    _ = try connection.step(statement)
+    hasChanges = true
+    guard !tree.gathers else { return gathered.set(tree, Array(key), to: Array(value)) }
+    try store(tree, key, value)
   }
 
   /// Removes the pair at `key`, if there is one.
@@ -48,11 +50,9 @@ package final class WriteTransaction: ReadTransaction {
 
   /// Removes the pair at `key`, if there is one.
   package func delete(_ tree: Tree, _ key: UnsafeRawBufferPointer) throws {
-    try willChange()
-    let statement = try connection.take(.delete, tree)
-    defer { connection.giveBack(statement, .delete, tree) }
-    try connection.bind(statement, 1, key)
-    _ = try connection.step(statement)
+    hasChanges = true
+    guard !tree.gathers else { return gathered.set(tree, Array(key), to: nil) }
+    try store(tree, key, nil)
   }
 
   /// Runs `action` once this body's changes are durable, before the caller of `write` goes on;
@@ -61,53 +61,114 @@ package final class WriteTransaction: ReadTransaction {
   /// It runs on the writer's thread and must be short.
   package func afterCommit(_ action: @escaping @Sendable () -> Void) { actions.append(action) }
 
+  // MARK: SQLite
+
+  /// Changes one pair; `nil` removes it.
+  private func store(
+    _ tree: Tree, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?
+  ) throws {
+    if usesSavepoints, !savepointIsOpen {
+      try connection.run(.savepoint)
+      savepointIsOpen = true
+    }
+    hasStored = true
+    let kind: Connection.Kind = value == nil ? .delete : .put
+    let statement = try connection.take(kind, tree)
+    defer { connection.giveBack(statement, kind, tree) }
+    try connection.bind(statement, 1, key)
+    if let value { try connection.bind(statement, 2, value) }
+    _ = try connection.step(statement)
+  }
+
+  private func store(_ tree: Tree, _ key: [UInt8], _ value: [UInt8]?) throws {
+    try key.withUnsafeBytes { key in
+      guard let value else { return try store(tree, key, nil) }
+      try value.withUnsafeBytes { try store(tree, key, $0) }
+    }
+  }
+
+  override func gatheredValue(
+    _ tree: Tree, _ key: [UInt8], load: () throws -> [UInt8]?
+  ) throws -> [UInt8]? { try gathered.get(tree, key, load: load) }
+
+  override func willScan(_ tree: Tree) throws {
+    guard tree.gathers else { return }
+    try gathered.show(tree) { try store($0, $1, $2) }
+  }
+
   // MARK: For the committer
 
   /// Begins the SQLite transaction.
-  func begin() throws {
-    try connection.beginWriting()
+  ///
+  /// - Parameter savepoints: Whether each body can be undone alone, whatever the ones before it changed.
+  func begin(savepoints: Bool = false) throws {
+    try connection.run(.begin)
+    usesSavepoints = savepoints
+    savepointIsOpen = false
     hasChanges = false
+    hasStored = false
+    hadStored = false
     actions.removeAll(keepingCapacity: true)
   }
 
-  /// Begins a body, which is undone alone when `alone` is false and with the transaction when it is true.
-  func beginBody(alone: Bool) {
-    needsSavepoint = !alone
-    savepointIsOpen = false
+  /// Begins a body.
+  func beginBody() {
     hadChanges = hasChanges
+    hadStored = hadStored || hasStored
+    hasStored = false
     actionsBefore = actions.count
+    gathered.beginBody()
   }
 
   /// Keeps the body's changes for the commit.
   func keepBody() throws {
-    if savepointIsOpen { try connection.run("RELEASE body") }
+    if savepointIsOpen { try connection.run(.release) }
     savepointIsOpen = false
   }
 
-  /// Undoes the body's changes.
-  func undoBody() throws {
-    actions.removeLast(actions.count - actionsBefore)
+  /// Undoes the body's changes, and returns true; false when that cannot be done without those of others, which
+  /// does not happen with savepoints.
+  func undoBody() throws -> Bool {
     if savepointIsOpen {
-      try connection.run("ROLLBACK TO body")
-      try connection.run("RELEASE body")
+      try connection.run(.rollBackToSavepoint)
+      try connection.run(.release)
       savepointIsOpen = false
-    } else if hasChanges && !hadChanges {
+    } else if hasStored {
+      guard !hadStored else { return false }
       connection.rollBack()
-      try connection.beginWriting()
+      try connection.run(.begin)
     }
+    actions.removeLast(actions.count - actionsBefore)
+    gathered.undoBody()
+    hasStored = false
     hasChanges = hadChanges
+    return true
+  }
+
+  /// Tells SQLite what the bodies left in memory: no body may follow, and `rollBack` when it throws.
+  func storeGathered() throws {
+    usesSavepoints = false
+    try gathered.flush { try store($0, $1, $2) }
+  }
+
+  /// Commits what SQLite was told.
+  ///
+  /// When it throws, `rollBack` must follow.
+  func commit() throws {
+    try connection.run(.commit)
+    gathered.trim()
+  }
+
+  /// Undoes everything since `begin`.
+  func rollBack() {
+    connection.rollBack()
+    gathered.forget()
+    actions.removeAll(keepingCapacity: true)
   }
 
   /// Runs what `afterCommit` registered.
   func runActions() {
     for action in actions { action() }
     actions.removeAll(keepingCapacity: true)
-  }
-
-  private func willChange() throws {
-    hasChanges = true
-    guard needsSavepoint, !savepointIsOpen else { return }
-    try connection.run("SAVEPOINT body")
-    savepointIsOpen = true
   }
 }

@@ -37,7 +37,7 @@ package final class ObjectJournal: Sendable {
   package init(database: LocalDatabase, runtime: any Runtime) throws {
     releases = try database.tree("model_release")
     open = try database.tree("model_open")
-    usage = try database.tree("model_usage")
+    usage = try database.tree("model_usage", gathering: true)
     uploadBytes = try database.tree("model_upload_bytes")
     manifestReleases = try database.tree("model_manifest_release")
     var newest: UInt64 = 0

@@ -32,11 +32,13 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
     self.schema = schema
     self.database = database
     self.clock = clock
-    rows = try database.tree(schema.name)
+    // The writer reads them with every write of an object.
+    rows = try database.tree(schema.name, gathering: schema.isFullyReplicated)
     tombstones = try database.tree(schema.name + "_tombstone")
     floors = try FloorTable(database: database, tree: database.tree(schema.name + "_floor"))
     fingerprints = FingerprintTable(
-      tree: try database.tree(schema.name + "_fingerprint"), hash: fingerprintHash)
+      tree: try database.tree(schema.name + "_fingerprint", gathering: true),
+      hash: fingerprintHash)
   }
 
   /// Makes `operation` known to other nodes under its name.

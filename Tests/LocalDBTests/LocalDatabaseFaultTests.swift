@@ -131,13 +131,36 @@ import Testing
     FaultyDisk.set(fault)
     defer { FaultyDisk.set(.none) }
     await #expect(throws: LocalDBError.diskFull(path: file)) {
-      try await database.write { try $0.put(tree, [1], large) }
+      try await database.write {
+        for key in [UInt8(1), 2] { try $0.put(tree, [key], large) }
+      }
     }
     #expect(try database.get(tree, [1]) == nil)
     FaultyDisk.set(.none)
     try await database.write { try $0.put(tree, [2], large) }
     #expect(try database.get(tree, [2]) == large)
     #expect(database.commitNumber == 1)
+  }
+
+  /// What the writer keeps in memory goes with the transaction.
+  @Test(arguments: [LocalDatabase.Options.Writing.thread, .inline])
+  func aCommitThatFailedLeavesNoGatheredValue(
+    writing: LocalDatabase.Options.Writing
+  ) async throws {
+    let database = try openFaulty(writing)
+    let tree = try database.tree("a", gathering: true)
+    try await database.write { try $0.put(tree, [1], [1]) }
+    FaultyDisk.set(.fullOnWrite)
+    defer { FaultyDisk.set(.none) }
+    await #expect(throws: LocalDBError.diskFull(path: file)) {
+      try await database.write {
+        try $0.put(tree, [1], [2])
+        try $0.put(tree, [2], [2])
+      }
+    }
+    FaultyDisk.set(.none)
+    let seen = try await database.write { try [$0.get(tree, [1]), $0.get(tree, [2])] }
+    #expect(seen == [[1], nil])
   }
 
   @Test func afterAFailedSyncNothingIsAcknowledgedUntilTheDatabaseIsOpenedAgain() async throws {
