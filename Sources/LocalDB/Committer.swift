@@ -73,6 +73,7 @@ final class Committer: @unchecked Sendable {
     for write in done { write.succeed() }
     for (write, error) in failed { write.fail(error) }
     checkpointIfLarge()
+    connection.extendLog()
   }
 
   /// Runs the bodies of `batch` in a new transaction: which are to be kept, and which failed by themselves.

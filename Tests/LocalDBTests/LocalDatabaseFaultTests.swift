@@ -245,6 +245,29 @@ import Testing
     #expect(error == .failure(path: log, detail: "Invalid argument"))
   }
 
+  /// A sync of a file that grew has to write where it ends too; what is behind the last commit is no commit.
+  @Test func theLogGrowsOnceInManyCommits() throws {
+    let database = try folder.open("meta", .inline)
+    let tree = try database.tree("a")
+    var sizes: Set<off_t> = []
+    for number in 0..<UInt8(100) {
+      try database.writeBlocking { try $0.put(tree, [number], [UInt8](repeating: 7, count: 999)) }
+      var status = stat()
+      #expect(stat(file + "-wal", &status) == 0)
+      if number >= 20 { sizes.insert(status.st_size) }
+    }
+    #expect(sizes.count <= 6)
+    let copy = folder.path + "/copy"
+    mkdir(copy, 0o700)
+    for name in ["metadata.sqlite", "metadata.sqlite-wal"] {
+      try copyFile(folder.path + "/meta/" + name, copy + "/" + name)
+    }
+    let second = try LocalDatabase.open(.init(path: copy), random: SystemRandom.shared)
+    #expect(second.commitNumber == 100)
+    #expect(try second.get(second.tree("a"), [99])?.count == 999)
+    #expect(try second.integrityFaults().isEmpty)
+  }
+
   @Test func everyWriteOfAFailedCommitIsToldSo() async throws {
     let database = try openFaulty()
     let tree = try database.tree("a")
