@@ -19,7 +19,11 @@ struct DatabaseOpening {
   private static let applicationID = 0x4772_616E
   /// The format of docs/formats/metadata-database.md.
   private static let format = 1
-  private static let pageBytes = 4096
+  /// Of a new database; one that is there keeps its own.
+  ///
+  /// SQLite cuts what is longer than a quarter of a page and gives the rest a page of its own: with 4 KiB, every
+  /// object of 1 KiB takes two.
+  private static let pageBytes = 8192
 
   let options: LocalDatabase.Options
   let file: String
