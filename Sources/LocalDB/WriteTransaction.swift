@@ -4,6 +4,21 @@
 // costs as much as two statements and copies of all pages that the body changes. Hardly any body fails
 // after it has changed something, so there are none, unless the committer asks for them.
 
+/// Who has to do with what a commit changes, such as a cache of it.
+package struct CommitObserver: Sendable {
+  /// Called ahead of the commit: from here on readers may see the changes.
+  let willCommit: @Sendable () -> Void
+  /// Called when the commit has ended, with or without success, and before any writer is answered.
+  let didEnd: @Sendable () -> Void
+
+  package init(
+    willCommit: @escaping @Sendable () -> Void, didEnd: @escaping @Sendable () -> Void
+  ) {
+    self.willCommit = willCommit
+    self.didEnd = didEnd
+  }
+}
+
 /// The database as the bodies before this one left it, to be read and changed.
 ///
 /// It is valid only inside of the body that it was handed to.
@@ -12,6 +27,9 @@ package final class WriteTransaction: ReadTransaction {
   private var savepointIsOpen = false
   private var actions: [@Sendable () -> Void] = []
   private var actionsBefore = 0
+  private var observers: [CommitObserver] = []
+  private var observersBefore = 0
+  private var isCommitting = false
   private var gathered = GatheredValues()
 
   /// Whether anything changed since the transaction began.
@@ -61,6 +79,11 @@ package final class WriteTransaction: ReadTransaction {
   /// It runs on the writer's thread and must be short.
   package func afterCommit(_ action: @escaping @Sendable () -> Void) { actions.append(action) }
 
+  /// Tells `observer` of the commit of this body's changes, if it comes to that.
+  ///
+  /// On the writer's thread; both calls must be short.
+  package func observeCommit(_ observer: CommitObserver) { observers.append(observer) }
+
   // MARK: SQLite
 
   /// Changes one pair; `nil` removes it.
@@ -109,6 +132,7 @@ package final class WriteTransaction: ReadTransaction {
     hasStored = false
     hadStored = false
     actions.removeAll(keepingCapacity: true)
+    observers.removeAll(keepingCapacity: true)
   }
 
   /// Begins a body.
@@ -117,6 +141,7 @@ package final class WriteTransaction: ReadTransaction {
     hadStored = hadStored || hasStored
     hasStored = false
     actionsBefore = actions.count
+    observersBefore = observers.count
     gathered.beginBody()
   }
 
@@ -139,6 +164,7 @@ package final class WriteTransaction: ReadTransaction {
       try connection.run(.begin)
     }
     actions.removeLast(actions.count - actionsBefore)
+    observers.removeLast(observers.count - observersBefore)
     gathered.undoBody()
     hasStored = false
     hasChanges = hadChanges
@@ -155,8 +181,17 @@ package final class WriteTransaction: ReadTransaction {
   ///
   /// When it throws, `rollBack` must follow.
   func commit() throws {
+    isCommitting = true
+    for observer in observers { observer.willCommit() }
     try connection.run(.commit)
     gathered.trim()
+  }
+
+  private func endCommit() {
+    guard isCommitting else { return }
+    isCommitting = false
+    for observer in observers { observer.didEnd() }
+    observers.removeAll(keepingCapacity: true)
   }
 
   /// Undoes everything since `begin`.
@@ -164,10 +199,12 @@ package final class WriteTransaction: ReadTransaction {
     connection.rollBack()
     gathered.forget()
     actions.removeAll(keepingCapacity: true)
+    endCommit()
   }
 
-  /// Runs what `afterCommit` registered.
+  /// Runs what `afterCommit` and `observeCommit` registered.
   func runActions() {
+    endCommit()
     for action in actions { action() }
     actions.removeAll(keepingCapacity: true)
   }

@@ -3,6 +3,7 @@ import CSQLite
 import Glibc
 import LocalDB
 import TestStorage
+import Synchronization
 import Testing
 
 @Suite(.serialized) struct LocalDatabaseFaultTests {
@@ -161,6 +162,59 @@ import Testing
     FaultyDisk.set(.none)
     let seen = try await database.write { try [$0.get(tree, [1]), $0.get(tree, [2])] }
     #expect(seen == [[1], nil])
+  }
+
+  /// An observer that notes what it is told, and what a reader sees of key 1 at that moment.
+  private func observer(
+    _ database: LocalDatabase, _ tree: Tree, _ notes: Notes
+  ) -> CommitObserver {
+    CommitObserver(
+      willCommit: { notes.add("will", try? database.get(tree, [1])) },
+      didEnd: { notes.add("did", try? database.get(tree, [1])) })
+  }
+
+  private final class Notes: Sendable {
+    private let list = Mutex<[String]>([])
+
+    func add(_ event: String, _ value: [UInt8]?) {
+      list.withLock { $0.append("\(event) \(value.map { "\($0[0])" } ?? "-")") }
+    }
+
+    var all: [String] { list.withLock { $0 } }
+  }
+
+  @Test(arguments: [LocalDatabase.Options.Writing.thread, .inline])
+  func anObserverIsToldBeforeReadersSeeAChangeAndWhenItIsOver(
+    writing: LocalDatabase.Options.Writing
+  ) async throws {
+    let database = try openFaulty(writing)
+    let tree = try database.tree("a")
+    let notes = Notes()
+    try await database.write { transaction in
+      try transaction.put(tree, [1], [1])
+      transaction.observeCommit(observer(database, tree, notes))
+    }
+    #expect(notes.all == ["will -", "did 1"])
+    FaultyDisk.set(.fullOnWrite)
+    defer { FaultyDisk.set(.none) }
+    await #expect(throws: LocalDBError.diskFull(path: file)) {
+      try await database.write { transaction in
+        try transaction.put(tree, [1], [2])
+        transaction.observeCommit(observer(database, tree, notes))
+      }
+    }
+    #expect(notes.all.dropFirst(2) == ["will 1", "did 1"])
+    FaultyDisk.set(.none)
+    struct Refused: Error {}
+    await #expect(throws: Refused.self) {
+      try await database.write { transaction in
+        try transaction.put(tree, [1], [3])
+        transaction.observeCommit(observer(database, tree, notes))
+        throw Refused()
+      }
+    }
+    try await database.write { try $0.put(tree, [2], [2]) }
+    #expect(notes.all.count == 4)
   }
 
   @Test func afterAFailedSyncNothingIsAcknowledgedUntilTheDatabaseIsOpenedAgain() async throws {
