@@ -99,6 +99,8 @@ package struct ObjectSchema: TableSchema {
 
   package var name: String { "object" }
   package var partitionKeyBytes: Int { ObjectPartition.bytes }
+  /// Some 2,000 objects of 1 KiB, or 4,000 whose bytes are in blocks.
+  package var cacheBytes: Int { 4 << 20 }
 
   package func encode(_ row: ObjectRow) -> [UInt8] { row.encoded }
   package func decode(_ bytes: UnsafeRawBufferPointer) throws -> ObjectRow { try ObjectRow(bytes) }

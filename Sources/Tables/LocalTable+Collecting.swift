@@ -75,7 +75,7 @@ extension LocalTable {
     try fingerprints.change(diskKey, from: bytes, to: nil, in: transaction)
     try floors.raise(diskKey[0], to: schema.timestamp(of: row), in: transaction)
     try schema.rowChanged(key, old: row, new: nil, in: transaction)
-    countChange(in: transaction)
+    noteChange(of: key, in: transaction)
     return true
   }
 

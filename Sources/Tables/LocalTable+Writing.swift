@@ -194,7 +194,7 @@ extension LocalTable {
     try fingerprints.change(diskKey, from: held?.bytes, to: bytes, in: transaction)
     try listTombstone(diskKey, from: held?.row, to: merged, in: transaction)
     try schema.rowChanged(key, old: held?.row, new: merged, in: transaction)
-    countChange(in: transaction)
+    noteChange(of: key, in: transaction)
     return merged
   }
 

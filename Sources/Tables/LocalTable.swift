@@ -23,6 +23,8 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
   let floors: FloorTable
   let fingerprints: FingerprintTable
   private let changes = Atomic<UInt64>(0)
+  /// `nil` for a table whose rows are not kept.
+  private let cache: EntryCache<Schema.Row>?
   /// By name; set when the table is made.
   let operations = Mutex<[String: StoredOperation<Schema>]>([:])
 
@@ -32,6 +34,7 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
     self.schema = schema
     self.database = database
     self.clock = clock
+    cache = schema.cacheBytes > 0 ? EntryCache(bytesMax: schema.cacheBytes) : nil
     // The writer reads them with every write of an object.
     rows = try database.tree(schema.name, gathering: schema.isFullyReplicated)
     tombstones = try database.tree(schema.name + "_tombstone")
@@ -59,11 +62,15 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
   /// told that it may be outdated.
   package var changeNumber: UInt64 { changes.load(ordering: .acquiring) }
 
-  /// Counts a change of `transaction` when it is durable.
-  func countChange(in transaction: WriteTransaction) {
-    // Other tables change all the time, and nobody keeps their rows.
-    guard schema.isFullyReplicated else { return }
-    transaction.afterCommit { self.changes.add(1, ordering: .releasing) }
+  /// Tells who keeps rows that `transaction` changes the one at `key`.
+  func noteChange(of key: RowKey, in transaction: WriteTransaction) {
+    if let cache {
+      transaction.observeCommit(
+        CommitObserver(willCommit: { cache.willChange(key) }, didEnd: { cache.didChange() }))
+    }
+    if schema.isFullyReplicated {
+      transaction.afterCommit { self.changes.add(1, ordering: .releasing) }
+    }
   }
 
   // MARK: Reading
@@ -71,7 +78,10 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
   /// The row at `key` on this node, tombstones included.
   package func entry(_ key: RowKey) throws -> Schema.Row? {
     check(key.partitionKey)
-    return try database.get(rows, key.diskKey) { try decode($0) }
+    guard let cache else { return try database.get(rows, key.diskKey) { try decode($0) } }
+    return try cache.row(key) {
+      try database.get(rows, key.diskKey) { (row: try decode($0), bytes: $0.count) }
+    }
   }
 
   /// The row at `key` on this node within a transaction, tombstones included.

@@ -27,6 +27,22 @@ package struct RowKey: Hashable, Comparable, Sendable {
       : left.partitionKey.lexicographicallyPrecedes(right.partitionKey)
   }
 
+  // By hand: what the compiler makes of them looks at one byte at a time.
+
+  package static func == (left: Self, right: Self) -> Bool {
+    left.sortKey.withUnsafeBytes { sortKey in
+      right.sortKey.withUnsafeBytes { sortKey.equals($0) }
+    }
+      && left.partitionKey.withUnsafeBytes { partitionKey in
+        right.partitionKey.withUnsafeBytes { partitionKey.equals($0) }
+      }
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    partitionKey.withUnsafeBytes { hasher.combine(bytes: $0) }
+    sortKey.withUnsafeBytes { hasher.combine(bytes: $0) }
+  }
+
   /// The key in the table's tree (docs/formats/tables.md).
   var diskKey: [UInt8] { Partition.diskPrefix(partitionKey) + sortKey }
 

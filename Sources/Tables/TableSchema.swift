@@ -22,6 +22,11 @@ package protocol TableSchema<Row>: Sendable {
   /// Such tables are small and read locally.
   var isFullyReplicated: Bool { get }
 
+  /// How much memory rows that were read lately may take, so that they need not be read again.
+  ///
+  /// None, by default.
+  var cacheBytes: Int { get }
+
   /// The row's bytes: first its version, then fields, then trailing fields that this program does not know.
   func encode(_ row: Row) -> [UInt8]
 
@@ -70,6 +75,7 @@ package protocol TableSchema<Row>: Sendable {
 
 extension TableSchema {
   package var isFullyReplicated: Bool { false }
+  package var cacheBytes: Int { 0 }
   package func newerTimestamp(held: Row, incoming: Row) -> Timestamp? { nil }
   package func isWitness(_ row: Row) -> Bool { tombstoneTimestamp(row) == nil }
   package func isWitness(encoded bytes: UnsafeRawBufferPointer) throws -> Bool {

@@ -19,6 +19,8 @@ struct RegisterSchema: TableSchema {
   var name = "register"
   var partitionKeyBytes = 4
   var isFullyReplicated = false
+  /// Little, so that rows are forgotten too.
+  var cacheBytes = 8 << 10
 
   /// While `counts` has this key, dropping a tombstone fails at its end.
   static let dropFails: [UInt8] = [1]
