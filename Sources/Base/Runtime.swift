@@ -49,6 +49,13 @@ extension Runtime {
     try await blocking(.writing, body)
   }
 
+  /// Lets the other tasks of the loop run, in the middle of work that would keep it for milliseconds.
+  ///
+  /// - Throws: `CancellationError` when the task is cancelled.
+  package nonisolated(nonsending) func letOthersRun() async throws {
+    try await sleep(until: now)
+  }
+
   /// Suspends the calling task for `duration`.
   ///
   /// - Throws: `CancellationError` as soon as the task is cancelled.

@@ -65,6 +65,10 @@ final class NodeServers: Sendable {
   /// How long a TLS handshake may take: a slow phone needs two, and nobody gets a connection for nothing.
   private static let handshakeMax: Duration = .seconds(15)
 
+  /// Descriptors that are not for connections, if there are enough: for those of files that threads read and write
+  /// at once, many times over.
+  private static let filesReserved = 4096
+
   /// Connections of the admin interface: commands and a monitoring system.
   private static let adminConnectionsMax = 64
 
@@ -82,8 +86,8 @@ final class NodeServers: Sendable {
     var options = HTTPServer.Options()
     options.name = "s3"
     options.requestIDHeader = S3Handler.requestIDHeader
-    // The other half of the descriptors is for files.
-    options.connectionsMax = min(options.connectionsMax, max(64, filesMax / 2))
+    options.connectionsMax = min(
+      options.connectionsMax, max(64, filesMax - min(filesMax / 2, Self.filesReserved)))
     s3ConnectionsMax = options.connectionsMax
     s3 = HTTPServer(
       options: options, runtime: runtime, handler: s3Handler, metrics: metrics,
@@ -128,13 +132,9 @@ final class NodeServers: Sendable {
     runtime.spawn { [runtime, logger] in
       await listener.serve(on: runtime, limit: limit, logger: logger) { stream in
         guard let tls else { return await server.serve(stream, isTLS: false) }
-        let deadline = runtime.now + Self.handshakeMax
-        do {
-          let encrypted = try await TLSStream.accept(stream, context: tls, deadline: deadline)
-          await server.serve(encrypted, isTLS: true)
-        } catch {
-          logger.debug(
-            "a TLS handshake failed", [("peer", stream.peerDescription), ("error", "\(error)")])
+        await server.serve(stream) { stream in
+          try await TLSStream.accept(
+            stream, context: tls, deadline: runtime.now + Self.handshakeMax)
         }
       }
     }

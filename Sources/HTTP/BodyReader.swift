@@ -162,22 +162,24 @@ final class BodyReader {
       return count
     }
     received.release()
-    return try await paced { deadline in
-      try await connection.stream.read(into: buffer, deadline: deadline)
+    return try await paced { start, deadline in
+      try await connection.read(into: buffer, since: start, deadline: deadline)
     }
   }
 
   private func receive() async throws -> Int {
-    try await paced { deadline in try await connection.receive(deadline: deadline) }
+    try await paced { start, deadline in
+      try await connection.receive(since: start, deadline: deadline)
+    }
   }
 
   /// Waits by `read` as long as the pace allows.
   private func paced(
-    _ read: nonisolated(nonsending) (MonotonicInstant) async throws -> Int
+    _ read: nonisolated(nonsending) (MonotonicInstant, MonotonicInstant) async throws -> Int
   ) async throws -> Int {
     let start = connection.runtime.now
     do {
-      let count = try await read(pace.deadline(now: start))
+      let count = try await read(start, pace.deadline(now: start))
       pace.note(count, from: start, to: connection.runtime.now)
       return count
     } catch {

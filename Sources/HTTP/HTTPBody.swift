@@ -57,9 +57,20 @@ package final class HTTPBody {
     if let contentLength, contentLength > UInt64(clamping: maxBytes) {
       throw HTTPError.bodyTooLarge(maxBytes: maxBytes)
     }
+    defer { keptBytes = 0 }
     return try await collectBody(expected: contentLength, maxBytes: maxBytes) { buffer in
-      try await read(into: buffer)
+      let count = try await read(into: buffer)
+      keptBytes += count
+      return count
     }
+  }
+
+  /// How much of it its reader keeps in memory while it reads on.
+  ///
+  /// It counts against the server's `heldBytesMax` while the client is waited for.
+  package var keptBytes: Int {
+    get { messages.otherHeldBytes }
+    set { messages.otherHeldBytes = newValue }
   }
 
   private func sendContinue() async throws {
@@ -96,7 +107,11 @@ package final class HTTPBody {
   func drain(maxBytes: UInt64) async -> Bool {
     guard !cannotBeDrained(maxBytes: maxBytes) else { return false }
     let buffer = BufferPool.shared.take()
-    defer { BufferPool.shared.give(buffer) }
+    keptBytes = BufferPool.bufferBytes
+    defer {
+      keptBytes = 0
+      BufferPool.shared.give(buffer)
+    }
     let limit = reader.receivedBytes &+ maxBytes
     do {
       while try await reader.read(into: buffer.bytes) > 0 {

@@ -2,7 +2,7 @@
 //
 // Each connection is one task that receives a head, calls the handler and sees to it that the response is
 // whole and the next request can be found (ServerConnection.swift). Pipelined requests are answered one
-// after the other. Everything that a client can make large or slow has a limit in `Options`.
+// after the other. Everything that a client can make large, slow or many has a limit in `Options`.
 //
 // Stopping: idle connections are closed at once, running exchanges may finish within a grace.
 
@@ -34,8 +34,16 @@ package final class HTTPServer: Sendable {
     package var bodyTimeout: Duration = .seconds(60)
     /// The least average rate of a body in bytes a second, over the time spent waiting for it.
     package var bodyRateMin: UInt64 = 512
-    /// Connections at once; more are answered 503.
-    package var connectionsMax = 4096
+    /// Connections at once.
+    ///
+    /// Another one takes the place of one that has been waiting for its client the longest, and is answered
+    /// 503 when all have a request under way. An idle one takes 6 KiB of memory, 20 with TLS.
+    package var connectionsMax = 12_288
+    /// The memory that may be held for clients that are waited for.
+    ///
+    /// It is that of heads that have come in part, and of answers that are not read. Beyond it, the connections
+    /// that have waited the longest are closed. Room for 500 of the largest heads, which clients of any use send at once, and little on an old PC.
+    package var heldBytesMax = 32 << 20
     /// How much of a request body that the handler left unread is read to keep the connection.
     package var drainMaxBytes: UInt64 = 256 << 10
     /// How long a closing connection waits for the client's next bytes or end.
@@ -65,7 +73,9 @@ package final class HTTPServer: Sendable {
     self.metrics = ServerMetrics(metrics, server: options.name)
     self.logger = logger
     standardFields = StandardFields(server: options.serverHeader)
-    connections = ConnectionRegistry(connectionsMax: options.connectionsMax)
+    connections = ConnectionRegistry(
+      connectionsMax: options.connectionsMax, heldBytesMax: options.heldBytesMax,
+      crowdedOut: self.metrics.crowdedOut)
   }
 
   var isShuttingDown: Bool { connections.isShuttingDown }
@@ -77,23 +87,48 @@ package final class HTTPServer: Sendable {
   }
 
   /// Serves `stream` until it ends, and closes it.
+  ///
+  /// The calling task may be cancelled meanwhile.
   package func serve(_ stream: any ByteStream, isTLS: Bool) async {
-    guard let (number, entry) = connections.add() else { return await refuse(stream) }
-    metrics.connections.add(1)
-    // Safe because this task does nothing but wait for the one it spawns, which runs on the same loop.
-    nonisolated(unsafe) let stream = stream
-    let task = runtime.spawn { [self] in
+    guard let entry = connections.add() else { return await refuse(stream) }
+    await serve(entry) {
       await ServerConnection(stream, server: self, entry: entry, isTLS: isTLS).run()
       stream.close()
     }
-    entry.setTask(task)
-    await withTaskCancellationHandler {
-      await task.value
-    } onCancel: {
-      task.cancel()
+  }
+
+  /// Serves what `shakeHands` makes of `stream`, as above.
+  ///
+  /// A connection counts before it is secured: who never says a word must not keep others out.
+  package func serve(
+    _ stream: any ByteStream,
+    securedBy shakeHands: nonisolated(nonsending) (any ByteStream) async throws -> any ByteStream
+  ) async {
+    // Nobody could read an answer.
+    guard let entry = connections.add() else { return stream.close() }
+    await serve(entry) {
+      entry.beginWait(since: runtime.now, holding: Self.handshakeBytes)
+      do {
+        let secured = try await shakeHands(stream)
+        entry.endWait()
+        await ServerConnection(secured, server: self, entry: entry, isTLS: true).run()
+        secured.close()
+      } catch {
+        entry.endWait()
+        logger.debug(
+          "a TLS handshake failed", [("peer", stream.peerDescription), ("error", "\(error)")])
+        stream.close()
+      }
     }
+  }
+
+  private func serve(
+    _ entry: ConnectionEntry, _ body: nonisolated(nonsending) () async -> Void
+  ) async {
+    metrics.connections.add(1)
+    await entry.run(body)
     metrics.connections.add(-1)
-    connections.remove(number)
+    connections.remove(entry)
   }
 
   /// Stops the server.
@@ -129,6 +164,9 @@ package final class HTTPServer: Sendable {
     try? await stream.finishWriting(deadline: runtime.now + options.lingerTimeout)
     stream.close()
   }
+
+  /// What OpenSSL keeps during a handshake.
+  private static let handshakeBytes = 64 << 10
 
   /// What a cancelled handler is given to return.
   private static let cutOffTime: Duration = .seconds(1)

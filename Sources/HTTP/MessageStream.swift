@@ -17,20 +17,65 @@ package final class MessageStream {
   /// What is to be sent together with what comes next.
   package let pending = SendBuffer()
   private let writeTimeout: Duration
+  /// Notes when the peer is waited for, and what is held meanwhile; `nil` for a client's connections.
+  private let entry: ConnectionEntry?
+  /// What the reader of a body, or who sends one, holds besides the two buffers.
+  var otherHeldBytes = 0
 
-  init(_ stream: any ByteStream, runtime: any Runtime, writeTimeout: Duration) {
+  init(
+    _ stream: any ByteStream, runtime: any Runtime, writeTimeout: Duration,
+    entry: ConnectionEntry? = nil
+  ) {
     self.stream = stream
     self.runtime = runtime
     self.writeTimeout = writeTimeout
+    self.entry = entry
   }
 
   /// Waits for more bytes and adds them to `received`; 0 at the end of the stream.
   ///
   /// - Requires: `received` is not full, that is, less than a head's maximum is in it.
-  func receive(deadline: MonotonicInstant) async throws -> Int {
-    let count = try await stream.read(into: received.space(), deadline: deadline)
+  func receive(since start: MonotonicInstant? = nil, deadline: MonotonicInstant) async throws -> Int
+  {
+    let space = received.space()
+    beginWait(since: start)
+    defer { entry?.endWait() }
+    let count = try await stream.read(into: space, deadline: deadline)
     received.append(count)
     return count
+  }
+
+  /// Adds what has arrived to `received`, without a wait.
+  ///
+  /// - Throws: `StreamError.timedOut` when that is nothing, and as `receive`.
+  func receiveWhatIsThere() async throws {
+    // A deadline that has passed: a read that waits would hold the buffer meanwhile.
+    let passed = MonotonicInstant(nanoseconds: 0)
+    let space = UnsafeMutableRawBufferPointer(
+      rebasing: received.space().prefix(Self.firstBytesMax))
+    received.append(try await stream.read(into: space, deadline: passed))
+  }
+
+  /// How much is taken with the beginning of a message.
+  ///
+  /// A head and a small body. What comes behind it of a larger body is better read to where it belongs; and as long as
+  /// the handler waits for something else, memory that was never touched costs nothing.
+  private static let firstBytesMax = 16 << 10
+
+  /// Waits for the peer's next bytes and puts them into `buffer`, which it is not charged for.
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, since start: MonotonicInstant,
+    deadline: MonotonicInstant
+  ) async throws -> Int {
+    beginWait(since: start)
+    defer { entry?.endWait() }
+    return try await stream.read(into: buffer, deadline: deadline)
+  }
+
+  private func beginWait(since start: MonotonicInstant?) {
+    guard let entry else { return }
+    let buffers = (received.holdsBuffer ? BufferPool.bufferBytes : 0) + pending.heldBytes
+    entry.beginWait(since: start ?? runtime.now, holding: buffers + otherHeldBytes)
   }
 
   /// Sends what is pending.
@@ -47,6 +92,8 @@ package final class MessageStream {
     pending.append(UnsafeRawBufferPointer(rebasing: bytes[..<joined]))
     try await flush()
     if joined < bytes.count {
+      // What a slow peer holds then is the caller's memory alone.
+      received.release()
       try await write(UnsafeRawBufferPointer(rebasing: bytes[joined...]))
     }
   }
@@ -55,6 +102,8 @@ package final class MessageStream {
   ///
   /// An array's bytes cannot be borrowed across a suspension; large bodies come as buffers.
   func send(_ bytes: [UInt8]) async throws {
+    otherHeldBytes += bytes.count
+    defer { otherHeldBytes -= bytes.count }
     var start = 0
     while start < bytes.count {
       let end = min(bytes.count, start + max(0, pending.room))
@@ -70,10 +119,12 @@ package final class MessageStream {
     var start = 0
     while start < bytes.count {
       let end = min(bytes.count, start + Self.pieceBytes)
+      let now = runtime.now
+      beginWait(since: now)
+      defer { entry?.endWait() }
       do {
         try await stream.write(
-          UnsafeRawBufferPointer(rebasing: bytes[start..<end]), deadline: runtime.now + writeTimeout
-        )
+          UnsafeRawBufferPointer(rebasing: bytes[start..<end]), deadline: now + writeTimeout)
       } catch {
         throw HTTPError.inMessage(error)
       }

@@ -54,6 +54,12 @@ package final class ReceiveBuffer {
     end += count
   }
 
+  /// Forgets all that is unused, and gives the buffer back.
+  func drop() {
+    consume(end - start)
+    release()
+  }
+
   /// Gives the buffer back if nothing is in it.
   func release() {
     guard isEmpty, let buffer else { return }

@@ -22,6 +22,9 @@ package final class SendBuffer {
   /// How much can be added without growing.
   var room: Int { (storage?.count ?? BufferPool.bufferBytes) - count }
 
+  /// How much memory is borrowed.
+  var heldBytes: Int { storage?.count ?? 0 }
+
   /// Whether memory is borrowed.
   package var holdsBuffer: Bool { storage != nil }
 

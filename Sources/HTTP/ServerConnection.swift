@@ -32,13 +32,16 @@ package final class ServerConnection {
     peer = stream.peerDescription
     requestNumber = server.runtime.random.next()
     messages = MessageStream(
-      stream, runtime: server.runtime, writeTimeout: server.options.bodyTimeout)
+      stream, runtime: server.runtime, writeTimeout: server.options.bodyTimeout, entry: entry)
   }
 
   /// Serves requests until the connection is to be closed.
   package func run() async {
     while let request = await receiveHead() {
       guard await serve(request) else { return }
+      // A client that sends requests ahead is never waited for; a crowd of them would have the loop to itself. Only a
+      // cancellation makes it fail, and what comes next finds out about that.
+      if !messages.received.isEmpty { try? await server.runtime.letOthersRun() }
     }
   }
 
@@ -48,18 +51,20 @@ package final class ServerConnection {
   private func receiveHead() async -> ParsedRequest? {
     if messages.received.isEmpty, await !waitForRequest() { return nil }
     var parser = RequestParser(limits: server.headLimits)
-    let deadline = server.runtime.now + server.options.headTimeout
+    let start = server.runtime.now
+    let deadline = start + server.options.headTimeout
     do {
       while true {
         if let request = try parser.parse(messages.received.bytes) {
           messages.received.consume(request.byteCount)
           return request
         }
-        guard try await messages.receive(deadline: deadline) > 0 else { return nil }
+        guard try await messages.receive(since: start, deadline: deadline) > 0 else { return nil }
       }
     } catch let rejection as HTTPRejection {
       await reject(rejection)
     } catch StreamError.timedOut {
+      guard !messages.received.isEmpty else { return nil }
       await reject(HTTPRejection(408, "the request head took too long"))
     } catch {
       server.logger.debug("connection failed", [("peer", peer), ("error", "\(error)")])
@@ -69,12 +74,16 @@ package final class ServerConnection {
 
   /// Waits for a first byte, as long as an idle connection may; `false`: close.
   private func waitForRequest() async -> Bool {
-    entry.becomeIdle()
+    let start = server.runtime.now
+    entry.becomeIdle(since: start)
     // Checked after becoming idle: who begins the shutdown sets the flag and then looks for idle ones.
     guard !server.isShuttingDown else { return false }
-    let deadline = server.runtime.now + server.options.idleTimeout
+    let deadline = start + server.options.idleTimeout
     do {
-      while try await !receiveFirstBytes(deadline: deadline) {}
+      while try await !receiveFirstBytes(deadline: deadline) {
+        // A part of a TLS record keeps memory as that of a head does, and has as long.
+        if messages.stream.holdsPart { return entry.becomeBusy() }
+      }
     } catch {
       return false
     }
@@ -86,8 +95,7 @@ package final class ServerConnection {
     messages.received.release()
     try await messages.stream.waitUntilReadable(deadline: deadline)
     do {
-      // A deadline that has passed: a read that waits would hold the buffer meanwhile.
-      _ = try await messages.receive(deadline: MonotonicInstant(nanoseconds: 0))
+      try await messages.receiveWhatIsThere()
       return true
     } catch StreamError.timedOut where server.runtime.now < deadline {
       return false
@@ -154,16 +162,22 @@ package final class ServerConnection {
   private func linger() async {
     await finishWriting()
     let timeout = server.options.lingerTimeout
-    let end = server.runtime.now + timeout * Self.lingerRounds
-    let buffer = BufferPool.shared.take()
-    defer { BufferPool.shared.give(buffer) }
+    let start = server.runtime.now
+    let end = start + timeout * Self.lingerRounds
+    messages.received.drop()
+    entry.beginWait(since: start, holding: 0)
+    defer { entry.endWait() }
     do {
-      while true {
+      while server.runtime.now < end {
         let deadline = min(end, server.runtime.now + timeout)
+        try await messages.stream.waitUntilReadable(deadline: deadline)
+        let buffer = BufferPool.shared.take()
+        defer { BufferPool.shared.give(buffer) }
         guard try await messages.stream.read(into: buffer.bytes, deadline: deadline) > 0 else {
           return
         }
-        guard server.runtime.now < end else { return }
+        // It may be sent as fast as the loop reads.
+        try await server.runtime.letOthersRun()
       }
     } catch {
       // The time is over or the client is gone: closing is all that is left either way.

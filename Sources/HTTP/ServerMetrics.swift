@@ -7,6 +7,7 @@ struct ServerMetrics: Sendable {
   let connections: Gauge
   let requestsInFlight: Gauge
   let rejected: Counter
+  let crowdedOut: Counter
   let receivedBytes: Counter
   let sentBytes: Counter
   private let duration: Histogram
@@ -29,6 +30,10 @@ struct ServerMetrics: Sendable {
       labels: ["server": server])
     rejected = registry.counter(
       "http_requests_rejected_total", "Requests refused because their head breaks the protocol",
+      labels: ["server": server])
+    crowdedOut = registry.counter(
+      "http_connections_crowded_out_total",
+      "Connections closed while they waited for their client, because there were too many",
       labels: ["server": server])
     receivedBytes = registry.counter(
       "http_received_bytes_total", "Bytes of request bodies", labels: ["server": server])

@@ -31,11 +31,19 @@ package protocol ByteStream: AnyObject {
   /// Says that nothing more will be written (TCP: FIN; TLS: close_notify), and goes on reading.
   nonisolated(nonsending) func finishWriting(deadline: MonotonicInstant) async throws
 
+  /// Whether memory is held for bytes that have come and that `read` cannot return yet, such as a part of a TLS
+  /// record.
+  var holdsPart: Bool { get }
+
   /// Closes the connection at once. May be called more than once; reads and writes under way fail.
   func close()
 
   /// The other side, for logs: `192.0.2.1:50000`, `[2001:db8::1]:50000`, or `unix`.
   var peerDescription: String { get }
+}
+
+extension ByteStream {
+  package var holdsPart: Bool { false }
 }
 
 /// Why a stream no longer works.

@@ -60,6 +60,9 @@ final class TLSEngine {
   /// Whether `read` has bytes to work on.
   var isReadable: Bool { transport.hasInput || SSL_pending(ssl) > 0 }
 
+  /// Whether OpenSSL keeps a part of a record.
+  var holdsPart: Bool { SSL_has_pending(ssl) == 1 }
+
   func handshake() -> Step {
     guard !isBroken else { return .failed("the connection failed before") }
     ERR_clear_error()

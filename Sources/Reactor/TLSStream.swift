@@ -107,6 +107,8 @@ package final class TLSStream: ByteStream {
     try await stream.waitUntilReadable(deadline: deadline)
   }
 
+  package var holdsPart: Bool { engine.holdsPart }
+
   /// Reads from the socket for OpenSSL, which has nothing left to read.
   private nonisolated(nonsending) func fill(deadline: MonotonicInstant) async throws {
     try await stream.waitUntilReadable(deadline: deadline)

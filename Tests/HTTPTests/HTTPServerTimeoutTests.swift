@@ -137,14 +137,18 @@ import Testing
     let runtime = SimulatedRuntime(seed: 7)
     var options = HTTPServer.Options()
     options.connectionsMax = 2
-    let server = SimulatedServer(runtime, options: options) { try await echo($0) }
+    let server = SimulatedServer(runtime, options: options) { exchange in
+      try await runtime.sleep(for: .seconds(2))
+      try await echo(exchange)
+    }
     try runtime.run {
+      // Both have a request under way, which is not ended for anybody.
       let clients = [server.connect(), server.connect()]
+      for client in clients { try await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
       try await runtime.sleep(for: .seconds(1))
       let answer = try await server.connect().readToEnd()
       #expect(answer.hasPrefix("HTTP/1.1 503 "))
-      clients[0].stream.close()
-      try await runtime.sleep(for: .seconds(1))
+      for client in clients { #expect(try await client.readResponse().head.status == 200) }
       let next = server.connect()
       try await next.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(try await next.readResponse().head.status == 200)

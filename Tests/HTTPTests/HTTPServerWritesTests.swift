@@ -77,8 +77,10 @@ private final class NotingStream: ByteStream {
     try runtime.run {
       runtime.spawn {
         let stream = NotingStream(pipe.second, notes: notes)
+        let registry = ConnectionRegistry(connectionsMax: 1, heldBytesMax: 1 << 20)
+        guard let entry = registry.add() else { return }
         let connection = ServerConnection(
-          stream, server: server.server, entry: ConnectionEntry(), isTLS: false)
+          stream, server: server.server, entry: entry, isTLS: false)
         stream.messages = connection.messages
         await connection.run()
       }
