@@ -60,7 +60,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// How many socket operations a job may do without suspending before it has to let others run.
   ///
   /// A peer that sends faster than we read would keep the loop to itself otherwise.
-  private static let operationsPerJobMax = 64
+  private static let operationsPerJobMax = 16
 
   init(index: Int, resolverPool: BlockingPool) {
     self.index = index

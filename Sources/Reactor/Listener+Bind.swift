@@ -5,7 +5,7 @@ private import Glibc
 
 extension Listener {
   /// How many connections the kernel may hold before they are accepted; it takes its own limit if that is lower.
-  private static let backlog: Int32 = 1024
+  private static let backlog: Int32 = 4096
 
   /// Listens on a TCP address.
   ///

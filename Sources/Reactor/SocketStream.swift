@@ -59,8 +59,15 @@ package final class SocketStream: ByteStream {
   private static let keepAliveIntervalSeconds: Int32 = 15
   private static let keepAliveProbes: Int32 = 4
 
+  /// How much of what was written the kernel keeps that it has not sent.
+  ///
+  /// It would take megabytes for each client that asks for much and does not read it, which no limit of ours
+  /// counts.
+  private static let unsentBytesMax: Int32 = 512 << 10
+
   private static func setOptions(_ descriptor: Int32) {
     set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, unsentBytesMax)
     set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
     set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, keepAliveIdleSeconds)
     set(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, keepAliveIntervalSeconds)
