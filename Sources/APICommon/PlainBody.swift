@@ -88,9 +88,10 @@ package final class PlainBody {
 
   /// Reads and checks all of a small body, such as an XML document.
   ///
+  /// - Parameter keeps: is told how much has been read, each time before more is waited for.
   /// - Throws: `tooLarge` when it is longer than `maxBytes`, and as `read` and `finish`.
   package nonisolated(nonsending) func collect(
-    maxBytes: Int, tooLarge: S3Error
+    maxBytes: Int, tooLarge: S3Error, keeps: (Int) -> Void = { _ in }
   ) async throws -> [UInt8] {
     if let length = claims.plainLength, length > UInt64(maxBytes) { throw tooLarge }
     var bytes: [UInt8] = []
@@ -103,6 +104,7 @@ package final class PlainBody {
       let plain = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(piece)[..<count])
       digests.observe(plain)
       bytes.append(contentsOf: plain)
+      keeps(bytes.count)
     }
     _ = try finish()
     return bytes

@@ -82,7 +82,7 @@ extension MultipartUploads {
         try await parts.objects.range(
           RangeQuery(
             partitionKey: ObjectPartition.key(bucket), from: position, to: end,
-            limit: limit - result.count))
+            limit: min(limit - result.count, Self.partRowsAtOnce)))
       }
       for case .row(let sortKey, .part(let row)) in page.items {
         guard case .part(_, _, let number) = ObjectSortKey(sortKey), let part = row.part else {
@@ -91,7 +91,11 @@ extension MultipartUploads {
         result.append(NumberedPart(number: number, uploadID: row.uploadID, part: part))
       }
       from = page.next
+      if from != nil { try await parts.runtime.letOthersRun() }
     }
     return result
   }
+
+  /// A millisecond or two of the loop's time.
+  private static let partRowsAtOnce = 256
 }

@@ -17,7 +17,9 @@ enum CompleteMultipartUpload {
     // A checksum among the headers is that of the object, not of this document.
     let expectation = try CompletionExpectation(request.headers)
     let body = try documentBody(request)
-    guard let document = try await document(body) else { throw S3Error(.malformedXML) }
+    guard let document = try await request.document(body, root: "CompleteMultipartUpload") else {
+      throw S3Error(.malformedXML)
+    }
     let named = try document.children(named: "Part").map(NamedPart.init)
     guard (1...MultipartUploads.partNumberMax).contains(named.count) else {
       throw S3Error(.malformedXML, "A completion names from 1 to 10,000 parts.")
@@ -37,10 +39,6 @@ enum CompleteMultipartUpload {
     for algorithm in ChecksumAlgorithm.allCases { headers.remove(algorithm.headerName) }
     headers.remove("x-amz-sdk-checksum-algorithm")
     return try request.plainBody(headers)
-  }
-
-  private static func document(_ body: PlainBody) async throws -> XMLElement? {
-    try await S3Request.document(body, root: "CompleteMultipartUpload")
   }
 
   /// What the object will carry, from what the upload began with and the parts as they were uploaded.

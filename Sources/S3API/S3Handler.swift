@@ -44,6 +44,7 @@ package struct S3Handler: HTTPHandler {
   private let store: Store
   private let authenticator: Authenticator
   private let unstatedBodies = UnstatedBodies()
+  private let documents = DocumentParser()
   private let counters: S3Counters
   private let accessLog: AccessLog
   private let logger: Logger
@@ -103,7 +104,7 @@ package struct S3Handler: HTTPHandler {
     let request = S3Request(
       exchange: exchange, headers: headers, target: target, address: address, caller: caller,
       store: store, runtime: runtime,
-      region: options.region, collectedBody: collected)
+      region: options.region, collectedBody: collected, documents: documents)
     try await operation.perform(request)
   }
 

@@ -22,10 +22,12 @@ final class S3Request {
   let region: String
   /// The body, when it had to be read before the signature could be checked.
   let collectedBody: [UInt8]?
+  let documents: DocumentParser
 
   init(
     exchange: HTTPExchange, headers: HTTPHeaders, target: RequestTarget, address: RequestAddress,
-    caller: Caller, store: Store, runtime: any Runtime, region: String, collectedBody: [UInt8]?
+    caller: Caller, store: Store, runtime: any Runtime, region: String, collectedBody: [UInt8]?,
+    documents: DocumentParser
   ) {
     self.exchange = exchange
     self.headers = headers
@@ -36,6 +38,7 @@ final class S3Request {
     self.runtime = runtime
     self.region = region
     self.collectedBody = collectedBody
+    self.documents = documents
   }
 
   /// The namespace of S3's documents.
@@ -160,23 +163,23 @@ final class S3Request {
   ///
   /// - Throws: `MalformedXML`, `EntityTooLarge`, what `PlainBody.finish` throws.
   func document(root: String) async throws -> XMLElement? {
-    try await Self.document(plainBody(), root: root)
+    try await document(plainBody(), root: root)
   }
 
   /// The XML document in `body`, as above.
-  static func document(_ body: PlainBody, root: String) async throws -> XMLElement? {
+  func document(_ body: PlainBody, root: String) async throws -> XMLElement? {
+    defer { exchange.body.keptBytes = 0 }
     let bytes = try await body.collect(
-      maxBytes: documentBytesMax, tooLarge: S3Error(.entityTooLarge))
+      maxBytes: Self.documentBytesMax, tooLarge: S3Error(.entityTooLarge)
+    ) { exchange.body.keptBytes = $0 }
     guard !bytes.isEmpty else { return nil }
     do {
-      let element = try XMLParser.parse(bytes, limits: XMLLimits(bytesMax: documentBytesMax))
+      let element = try await documents.parse(bytes, on: runtime)
       guard element.name == root else {
         throw S3Error(.malformedXML, "The XML document must be a \(root).")
       }
       return element
-    } catch let error as S3Error {
-      throw error
-    } catch {
+    } catch is XMLError {
       throw S3Error(.malformedXML)
     }
   }
