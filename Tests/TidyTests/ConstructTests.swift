@@ -89,6 +89,40 @@ import Testing
     expectNone(offences)
   }
 
+  /// Where `==` may see a secret: neither side comes from a client that could measure how long it takes.
+  static let comparedSecrets: Set<String> = [
+    // The node's own secret, of now and of when the signing key was made.
+    "Sources/APICommon/SigningKey.swift",
+    // What a client sent, twice: nothing is verified by it.
+    "Sources/APICommon/AWSChunkedDecoder.swift",
+  ]
+
+  /// A comparison that stops at the first difference tells by its time how much was right.
+  @Test func secretsAreComparedInConstantTime() throws {
+    let names = ["signature", "secret", "token", "password", "authorization", "hmac"]
+    var offences: [String] = []
+    for file in try Repository.swiftFiles()
+    where file.isProduct && !Self.comparedSecrets.contains(file.path) {
+      for (index, line) in file.source.codeLines.enumerated() {
+        let words = line.split(separator: " ")
+        for place in words.indices.dropFirst().dropLast()
+        where words[place] == "==" || words[place] == "!=" {
+          let sides = [words[place - 1], words[place + 1]]
+          // To be there at all, an enum's case and a literal, which is blanked here, are no secrets.
+          if sides.contains(where: { $0.hasPrefix("nil") || $0.hasPrefix(".") }) { continue }
+          if sides.contains(where: { !$0.contains(where: \.isLetter) }) { continue }
+          let compared = sides.map { side in
+            side.split { !($0.isLetter || $0.isNumber || $0 == "_") }.last?.lowercased() ?? ""
+          }
+          if compared.contains(where: { last in names.contains { last.hasSuffix($0) } }) {
+            offences.append("\(file.path):\(index + 1): compare it by `constantTimeEquals`")
+          }
+        }
+      }
+    }
+    expectNone(offences)
+  }
+
   /// Whether `text` occurs as a whole word: `myTask {` or `reprint(` is something else.
   private func contains(_ line: String, _ text: String) -> Bool {
     var rest = line[...]

@@ -17,15 +17,16 @@ class Authority:
             "-addext", "keyUsage=critical,keyCertSign,cRLSign",
             "-keyout", self.key, "-out", self.certificate)
 
-    def issue(self, name, hosts):
-        """Certificate chain and key files for `hosts` (names, wildcards, addresses)."""
+    def issue(self, name, hosts, kind="ec"):
+        """Certificate chain and key files for `hosts` (names, wildcards, addresses); the key is "ec" or "rsa"."""
+        made = ["rsa:2048"] if kind == "rsa" else ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         places = ",".join(f"IP:{h}" if h.replace(".", "").isdigit() else f"DNS:{h}" for h in hosts)
         extensions.write_text(
             f"subjectAltName={places}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n")
         self._openssl(
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "req", "-newkey", *made, "-nodes",
             "-subj", "/CN=grange", "-keyout", key, "-out", request)
         self._openssl(
             "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
