@@ -337,7 +337,16 @@ def test_a_renewed_certificate_is_taken_without_a_stop(node, authority):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_old_tls_is_refused(tls_server):
+def test_old_tls_is_refused(node, authority, tmp_path):
+    """Also on a machine whose settings of OpenSSL allow it: usual ones would refuse it for us."""
+    settings = tmp_path / "openssl.cnf"
+    settings.write_text(
+        "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = any\n"
+        "[any]\nMinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\n")
+    certificate, key = authority.issue("old-tls", ["localhost", "127.0.0.1"])
+    tls_server = node(
+        tls=(certificate, key, authority.certificate),
+        environment={"OPENSSL_CONF": str(settings)}).start()
     context = ssl.create_default_context(cafile=str(tls_server.tls[2]))
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
