@@ -4,10 +4,13 @@ import random
 import shutil
 import subprocess
 import uuid
+from pathlib import Path
 
 import pytest
 
 from harness import disk as disks
+from harness.clock import SteppedClock
+from harness.failing import Failing
 from harness.server import Server
 
 
@@ -24,6 +27,13 @@ def pytest_runtest_makereport(item):
 def is_kept(request):
     """A failure's files are evidence if somebody said where to keep them."""
     return request.config.getoption("--keep") and request.node.stash.get(FAILED, False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_mounts():
+    """Before any server starts, as it must see what is mounted under it."""
+    if disks.is_available():
+        disks.move_apart()
 
 
 @pytest.fixture
@@ -54,29 +64,59 @@ def minutes(pytestconfig):
 
 
 @pytest.fixture
-def disk(folder, request):
+def disk_of(folder, request):
+    """Makes and mounts disks: `disk_of("96M")`, a second one with a name of its own."""
     if not disks.is_available():
-        pytest.skip("cutting the power of a disk needs root and loop devices")
-    made = disks.Disk(folder)
-    yield made
-    made.remove(keep_image=is_kept(request))
+        pytest.skip("mounting a disk needs root and loop devices")
+    made = []
+
+    def make(size, name="disk"):
+        made.append(disks.Disk(folder, size, name))
+        return made[-1]
+
+    yield make
+    for disk in made:
+        disk.remove(keep_image=is_kept(request))
+
+
+@pytest.fixture
+def disk(disk_of):
+    """A disk with room for many rounds of load."""
+    return disk_of("12G")
+
+
+def compiled(folder, name):
+    """The library of the C file `name` beside this one."""
+    library = folder / f"{name}.so"
+    source = Path(__file__).with_name(f"{name}.c")
+    subprocess.run(
+        ["cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
 
 
 @pytest.fixture
 def without_sync(folder):
-    """The library that takes syncs away, compiled here."""
-    library = folder / "without_sync.so"
-    source = __file__.replace("conftest.py", "without_sync.c")
-    subprocess.run(
-        ["cc", "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return library
+    """The library that takes syncs away."""
+    return compiled(folder, "without_sync")
+
+
+@pytest.fixture
+def failing(folder):
+    """Calls that fail when told to, of servers made with its `environment`."""
+    return Failing(compiled(folder, "failing"), folder / "failing.rules")
+
+
+@pytest.fixture
+def clock(folder):
+    """A wall clock that can be set, of servers made with its `environment`."""
+    return SteppedClock(compiled(folder, "stepped_clock"), folder / "clock.offset")
 
 
 @pytest.fixture
 def node(folder, request):
     """Makes a server; whatever is left of it is killed at the end, before its disk is taken away."""
-    if "disk" in request.fixturenames:
-        request.getfixturevalue("disk")
+    if "disk_of" in request.fixturenames:
+        request.getfixturevalue("disk_of")
     made = []
 
     def make(place=folder, **options):

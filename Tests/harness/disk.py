@@ -27,10 +27,10 @@ CLONE_NEWNS = 0x00020000
 
 
 class Disk:
-    def __init__(self, folder, size="12G"):
+    def __init__(self, folder, size="12G", name="disk"):
         move_apart()
-        self.image = folder / "disk.img"
-        self.place = folder / "disk"
+        self.image = folder / f"{name}.img"
+        self.place = folder / name
         self.place.mkdir()
         run("truncate", "-s", size, self.image)
         run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1",
@@ -98,6 +98,12 @@ class Disk:
             time.sleep(0.1)
         raise AssertionError(f"umount: {done.stderr}")
 
+    def stop_writing(self):
+        """Makes the disk read-only as an error that ext4 meets does, while files are open for writing."""
+        run("mount", "-o", "remount,errors=remount-ro", self.place)
+        device = os.path.basename(source_of(self.place))
+        Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("a test")
+
     def check(self):
         """The file system itself must be whole, or the test blames the wrong program."""
         done = subprocess.run(["e2fsck", "-f", "-n", self.image], capture_output=True, text=True)
@@ -121,6 +127,15 @@ def move_apart():
         others = [line.split()[1] for line in mounts if line.startswith("/dev/loop")]
     for place in reversed(others):
         subprocess.run(["umount", place.encode().decode("unicode_escape")], capture_output=True)
+
+
+def source_of(place):
+    """The device that is mounted at `place`."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        source, mounted, *_ = line.split()
+        if mounted == str(place):
+            return source
+    raise AssertionError(f"nothing is mounted at {place}")
 
 
 def is_available():

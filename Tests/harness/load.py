@@ -5,6 +5,7 @@ several keys, so that blocks have several references. Reads during the load are 
 acknowledgement no read may show anything older.
 """
 
+import collections
 import hashlib
 import random
 import re
@@ -59,6 +60,8 @@ class Load:
         self.stopping = threading.Event()
         self.fault_began = None
         self.failures = []
+        # How often a change was refused with which code.
+        self.refusals = collections.Counter()
         self.operations = 0
         self.lock = threading.Lock()
         self.threads = [
@@ -140,7 +143,10 @@ class Load:
         status, detail = send(client, attempt)
         if status in (200, 204):
             self.journal.acknowledge(attempt)
-        elif self.fault_began is None:
+            return
+        code = re.search(rb"<Code>([^<]+)</Code>", detail)
+        self.refusals[code.group(1).decode() if code else status] += 1
+        if self.fault_began is None:
             raise Failure(f"{status} without a fault: {attempt} {detail}")
 
 
@@ -208,8 +214,11 @@ def read(client, journal, key):
     return effect
 
 
-def verify(server, journal, threads=4):
-    """After a fault: reads every key, settles the journal on what it shows, compares the listing."""
+def verify(server, journal, threads=4, is_over=True):
+    """After a fault: reads every key, settles the journal on what it shows, compares the listing.
+
+    While the fault is not over, what was not acknowledged may still take effect, and nothing is settled.
+    """
     keys = journal.keys()
     effects, failures = {}, []
 
@@ -233,7 +242,7 @@ def verify(server, journal, threads=4):
     if listed(server) != present:
         raise Failure(f"the listing differs from the objects: "
                       f"{sorted(set(listed(server)) ^ set(present))}")
-    for key in keys:
+    for key in keys if is_over else ():
         journal.settle(key, effects[key])
     return len(present)
 

@@ -44,10 +44,15 @@ class DidNotStart(AssertionError):
 class Server:
     """One node: its folders, its configuration, and the process while it runs."""
 
-    def __init__(self, folder, tls=None, extra_configuration="", environment=None, own=None):
-        """`folder` is the node's; `own` is where this object keeps its files, if not there as well."""
+    def __init__(self, folder, tls=None, extra_configuration="", environment=None, own=None,
+                 data=None):
+        """`folder` is the node's; `own` is where this object keeps its files, if not there as well.
+
+        `data` are the data directories, if they are not `folder`/data.
+        """
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.data = [Path(path) for path in data or [self.folder / "data"]]
         own = Path(own or folder)
         self.tls = tls
         self.environment = environment or {}
@@ -59,6 +64,11 @@ class Server:
         self.configuration = own / "grange.toml"
         self.credentials = Credentials(ACCESS_KEY, SECRET_KEY, REGION)
         self.write_configuration(extra_configuration)
+
+    @property
+    def proc(self):
+        """What the kernel tells of the process."""
+        return Path(f"/proc/{self.process.pid}")
 
     @property
     def scheme(self):
@@ -75,7 +85,7 @@ class Server:
             tls = f'tls_cert = "{certificate}"\ntls_key = "{key}"\n'
         self.configuration.write_text(f"""\
 metadata_dir = "{self.folder}/meta"
-data_dir = "{self.folder}/data"
+data_dir = [{", ".join(f'{{ path = "{path}" }}' for path in self.data)}]
 {extra}
 [rpc]
 bind = "127.0.0.1:{free_port()}"
