@@ -10,11 +10,13 @@ package struct NodeIdentity: Sendable {
   /// Signs for the node.
   private let key: Ed25519PrivateKey
 
-  /// Reads the key in the metadata folder `folder`, and makes one when there is none.
+  /// Reads the key in the metadata folder `folder`; a new node without one gets one.
   ///
+  /// - Parameter isNew: Whether nothing was ever stored in the name of the node.
   /// - Throws: `NodeFailure`.
-  package static func open(in folder: String, random: any RandomSource) throws(NodeFailure) -> Self
-  {
+  package static func open(
+    in folder: String, isNew: Bool, random: any RandomSource
+  ) throws(NodeFailure) -> Self {
     let path = folder + "/node_key"
     let found: [UInt8]?
     do throws(FileFailure) {
@@ -26,6 +28,11 @@ package struct NodeIdentity: Sendable {
       found = nil
     }
     if let found { return try read(found, path: path) }
+    guard isNew else {
+      throw NodeFailure(
+        "the node's key \(path) is missing: restore it from a backup; with another key this would be another node"
+      )
+    }
     let seed = random.bytes(Ed25519PrivateKey.keyBytes)
     try PrivateFile.write(Array((Hex.encode(seed) + "\n").utf8), to: path)
     return try Self(seed: seed, path: path)

@@ -28,7 +28,9 @@ package struct NodeStorage: Sendable {
     options.logger = logger.labelled("localdb")
     database = try LocalDatabase.open(options, random: runtime.random)
     // The database holds the folder's lock from here on.
-    identity = try NodeIdentity.open(in: configuration.metadataDirectory, random: runtime.random)
+    identity = try NodeIdentity.open(
+      in: configuration.metadataDirectory, isNew: database.commitNumber == 0, random: runtime.random
+    )
     let clock = HybridClock(runtime: runtime)
     let replica = try LocalTableReplica(
       node: identity.id, database: database, clock: clock, random: runtime.random)
