@@ -72,7 +72,7 @@ let package = Package(
     layer("HTTP", ["Base", "Codecs", "Reactor"]),
 
     // Storage.
-    layer("LocalDB", ["Base", "CSQLite"]),
+    layer("LocalDB", ["Base", "CSQLite", "Crypto"]),
     layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
     layer("Blocks", ["Base", "CShims", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
     layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),

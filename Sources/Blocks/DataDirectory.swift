@@ -34,6 +34,7 @@ package final class DataDirectory: Sendable {
   let files: any FileSystem
   private let syncing: Bool
   private let lost = Atomic<Bool>(false)
+  private let fault = Mutex<FileError?>(nil)
   private let used: Atomic<Int>
   private let lastRoom = Atomic<Int>(0)
   /// A bit for each `<aa>`, then for each `<aa>/<bb>`: whether it survives a power cut.
@@ -63,6 +64,24 @@ package final class DataDirectory: Sendable {
 
   /// Whether its disk has gone away since the node started.
   package var isLost: Bool { lost.load(ordering: .relaxed) }
+
+  /// Why the last block could not be written here, other than for want of room.
+  package var writeFault: FileError? { fault.withLock { $0 } }
+
+  /// Notes whether a block could be written, and logs when that changes.
+  func noteWriting(fault new: FileError?, _ logger: Logger) {
+    let before = fault.withLock { fault in
+      defer { fault = new }
+      return fault
+    }
+    if let new, before == nil {
+      logger.error(
+        "Blocks cannot be written to a data directory. Look at its disk (smartctl, dmesg).",
+        [("path", path), ("error", "\(new)")])
+    } else if new == nil, before != nil {
+      logger.info("Blocks can be written to the data directory again.", [("path", path)])
+    }
+  }
 
   /// What the block files here take, as far as they were counted.
   package var usedBytes: Int { max(0, used.load(ordering: .relaxed)) }
@@ -143,20 +162,5 @@ package final class DataDirectory: Sendable {
     let free = room.freeBytes > kept ? Int(clamping: room.freeBytes - kept) : 0
     guard let capacity = options.capacityBytes else { return free }
     return min(free, max(0, Int(clamping: capacity) - usedBytes))
-  }
-}
-
-/// Room on a disk that blocks do not take, so that the database, logs and deletions go on when it is full.
-package enum DiskReserve: Sendable {
-  /// A twentieth of the disk, at most 1 GiB: what a database of millions of objects needs for its log and
-  /// its growth, without wasting a large disk or all of a small one.
-  case automatic
-  case bytes(UInt64)
-
-  func bytes(totalBytes: UInt64) -> UInt64 {
-    switch self {
-    case .automatic: min(totalBytes / 20, 1 << 30)
-    case .bytes(let bytes): bytes
-    }
   }
 }

@@ -20,8 +20,13 @@ final class Committer: @unchecked Sendable {
   private let connection: Connection
   private let transaction: WriteTransaction
   private let path: String
+  private let reserve: DiskReserve
   private let logger: Logger
-  private var failure: LocalDBError?
+  private var failure: LocalDBError? {
+    didSet { shownFailure.withLock { $0 = failure } }
+  }
+  private let shownFailure = Mutex<LocalDBError?>(nil)
+  private let room = Atomic(true)
   /// How long the log was at the last checkpoint: one that readers kept short is not repeated at once.
   private var logBytesTried = 0
 
@@ -39,12 +44,39 @@ final class Committer: @unchecked Sendable {
   /// a constant load of reads.
   static let checkpointBytesMax = 64 << 20
 
-  init(_ connection: Connection, path: String, commitNumber: UInt64, logger: Logger) {
+  init(
+    _ connection: Connection, path: String, commitNumber: UInt64, reserve: DiskReserve,
+    logger: Logger
+  ) {
     self.connection = connection
     self.transaction = WriteTransaction(connection)
     self.path = path
+    self.reserve = reserve
     self.logger = logger
     self.commitNumber = Atomic(commitNumber)
+    measureRoom()
+  }
+
+  /// Why nothing is written any more; for any thread.
+  var whyStopped: LocalDBError? { shownFailure.withLock { $0 } }
+
+  /// Whether the disk had more than the reserve when it was measured last; for any thread.
+  var hasRoom: Bool { room.load(ordering: .relaxed) }
+
+  /// Measures `hasRoom` anew, from any thread.
+  @discardableResult
+  func measureRoom() -> Bool {
+    let has = LocalDB.hasRoom(path, beyond: reserve)
+    if room.exchange(has, ordering: .relaxed) != has {
+      if has {
+        logger.info("The disk of the metadata has room again.", [("path", path)])
+      } else {
+        logger.warning(
+          "The disk of the metadata is full: uploads are refused, reads and deletes go on. Free some space.",
+          [("path", path)])
+      }
+    }
+    return has
   }
 
   /// Runs and commits `batch`, and answers each write's caller.
@@ -67,12 +99,15 @@ final class Committer: @unchecked Sendable {
       transaction.rollBack()
       stopIfSyncFailed(error)
       for write in batch { write.fail(error) }
+      if case LocalDBError.diskFull = error { startLogAnew() }
+      measureRoom()
       return
     }
     transaction.runActions()
     for write in done { write.succeed() }
     for (write, error) in failed { write.fail(error) }
     checkpointIfLarge()
+    measureRoom()
     connection.extendLog()
   }
 
@@ -140,6 +175,13 @@ final class Committer: @unchecked Sendable {
     if bytes < logBytesTried { logBytesTried = 0 }
     guard bytes >= logBytesTried + Self.checkpointBytes else { return }
     attemptCheckpoint(bytes >= Self.checkpointBytesMax ? .restart : .passive)
+  }
+
+  /// Lets the log begin again in the room that it has, so that on a full disk what needs none goes on.
+  private func startLogAnew() {
+    // Nothing was committed since the last attempt.
+    if connection.logBytes == logBytesTried { return }
+    attemptCheckpoint(.restart)
   }
 
   /// Copies the log into the database file now.

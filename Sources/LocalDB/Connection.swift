@@ -70,7 +70,8 @@ final class Connection: @unchecked Sendable {
     SQLiteLibrary.configure()
     var handle: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (creating ? SQLITE_OPEN_CREATE : 0)
-    let result = sqlite3_open_v2(path, &handle, flags, vfs ?? Self.exclusiveVFS)
+    let result = sqlite3_open_v2(
+      path, &handle, flags, CheckedPages.name(over: vfs ?? Self.exclusiveVFS))
     guard let handle, result == SQLITE_OK else {
       sqlite3_close_v2(handle)
       throw LocalDBError.failure(path: path, detail: String(cString: sqlite3_errstr(result)))
@@ -105,6 +106,13 @@ final class Connection: @unchecked Sendable {
     statements = []
     controls = []
     sqlite3_close_v2(handle)
+  }
+
+  /// Leaves room at the end of each page of a new database.
+  func reserve(bytesOfEachPage count: Int) throws {
+    var count = Int32(count)
+    let result = sqlite3_file_control(handle, "main", SQLITE_FCNTL_RESERVE_BYTES, &count)
+    guard result == SQLITE_OK else { throw error(result) }
   }
 
   // MARK: Statements
@@ -252,6 +260,8 @@ final class Connection: @unchecked Sendable {
   private static let folderSyncFault = SQLITE_IOERR | (5 << 8)
   /// The index of the log, a file in shared memory, cannot grow.
   private static let indexFault = SQLITE_IOERR | (19 << 8)
+  /// A page is not what was written (CheckedPages.swift).
+  private static let dataFault = SQLITE_IOERR | (32 << 8)
 
   /// What SQLite's `result` means here.
   ///
@@ -267,6 +277,8 @@ final class Connection: @unchecked Sendable {
       if cause == ENOSPC || cause == EDQUOT { return .diskFull(path: path) }
     // Not even when the disk was full: what was to be written before is lost.
     case Self.syncFault, Self.folderSyncFault: hasFailedSync = true
+    case Self.dataFault:
+      return .corrupt(path: path, detail: "a page is not what was written: its checksum is wrong")
     default: break
     }
     switch result & 0xFF {

@@ -1,5 +1,6 @@
 // The files around the database: the folder, its lock, and making names durable.
 
+import Base
 private import Glibc
 
 /// Holds a metadata folder for this process.
@@ -138,6 +139,15 @@ private func parent(of path: String) -> String {
   return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
-private func errorText(_ number: Int32) -> String {
+func errorText(_ number: Int32) -> String {
   strerror(number).map { String(cString: $0) } ?? "errno \(number)"
+}
+
+/// Whether the disk that holds `path` has more left than `reserve`; yes when it does not say.
+func hasRoom(_ path: String, beyond reserve: DiskReserve) -> Bool {
+  var facts = statvfs()
+  guard statvfs(path, &facts) == 0 else { return true }
+  let unit = UInt64(facts.f_frsize)
+  return UInt64(facts.f_bavail).saturatingProduct(unit)
+    >= reserve.bytes(totalBytes: UInt64(facts.f_blocks).saturatingProduct(unit))
 }

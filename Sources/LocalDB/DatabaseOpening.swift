@@ -1,8 +1,8 @@
 // Opening and creating the database file.
 //
 // Only what costs a few page reads is checked here, as a node starts within seconds whatever the size:
-// the header, the format's number, this layer's own tree. A damaged page elsewhere shows when it is read,
-// and `LocalDatabase.integrityFaults` finds it sooner.
+// the header, the format's number, this layer's own tree, and the log. A damaged page elsewhere shows when it is
+// read, and `LocalDatabase.integrityFaults` finds it sooner.
 
 import Base
 
@@ -19,11 +19,6 @@ struct DatabaseOpening {
   private static let applicationID = 0x4772_616E
   /// The format of docs/formats/metadata-database.md.
   private static let format = 1
-  /// Of a new database; one that is there keeps its own.
-  ///
-  /// SQLite cuts what is longer than a quarter of a page and gives the rest a page of its own: with 4 KiB, every
-  /// object of 1 KiB takes two.
-  private static let pageBytes = 8192
 
   let options: LocalDatabase.Options
   let file: String
@@ -49,13 +44,14 @@ struct DatabaseOpening {
       removeFile(draft)
     }
     try checkHeader()
+    let logFault = try LogCheck.fault(file + "-wal")
     // Whoever reads a commit may rely on it, so what is recovered from the log must be on the disk.
     if options.fsync { try makeDurableAnew(file + "-wal") }
     let writer = try Connection(
       path: file, creating: false, cacheBytes: options.cacheBytes / 2,
       vfs: options.vfs)
     try checkFormat(writer)
-    return try begin(writer, wasCreated: isNew)
+    return try begin(writer, wasCreated: isNew, logFault: logFault)
   }
 
   // MARK: Creation
@@ -65,8 +61,10 @@ struct DatabaseOpening {
     let connection = try Connection(
       path: draft, creating: true, cacheBytes: 1 << 20, vfs: options.vfs)
     defer { connection.close() }
+    try connection.reserve(bytesOfEachPage: CheckedPages.reservedBytes)
     for pragma in [
-      "page_size=\(Self.pageBytes)", "journal_mode=WAL", "application_id=\(Self.applicationID)",
+      "page_size=\(CheckedPages.pageBytes)", "journal_mode=WAL",
+      "application_id=\(Self.applicationID)",
       "user_version=\(Self.format)",
     ] {
       try connection.execute("PRAGMA \(pragma)")
@@ -93,6 +91,9 @@ struct DatabaseOpening {
     guard header.count == 100, header.starts(with: Array("SQLite format 3\0".utf8)) else {
       throw LocalDBError.corrupt(path: file, detail: "it does not begin as an SQLite database")
     }
+    guard header[16...17] == [0x20, 0], header[20] == CheckedPages.reservedBytes else {
+      throw LocalDBError.corrupt(path: file, detail: "its pages have no checksums")
+    }
   }
 
   private func checkFormat(_ connection: Connection) throws {
@@ -111,7 +112,9 @@ struct DatabaseOpening {
 
   // MARK: This life
 
-  private func begin(_ writer: Connection, wasCreated: Bool) throws -> Opened {
+  private func begin(
+    _ writer: Connection, wasCreated: Bool, logFault: String?
+  ) throws -> Opened {
     let transaction = WriteTransaction(writer)
     guard let incarnationBytes = try transaction.get(.database, DatabaseKey.incarnation),
       var incarnation = Incarnation(incarnationBytes),
@@ -119,6 +122,8 @@ struct DatabaseOpening {
       let commitNumber = UInt64(bigEndianBytes: commitBytes),
       let unsynced = try transaction.get(.database, DatabaseKey.unsynced)
     else { throw LocalDBError.corrupt(path: file, detail: "its own entries are missing") }
+    // Without fsync a power cut may leave any part of the log, and a new incarnation says so.
+    if let logFault, unsynced == [0] { throw LocalDBError.corrupt(path: file, detail: logFault) }
 
     try writer.execute("PRAGMA synchronous=FULL")
     if unsynced != [0] {

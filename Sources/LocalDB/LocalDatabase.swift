@@ -44,6 +44,8 @@ package final class LocalDatabase: Sendable {
     package var writing = Writing.thread
     /// How many reader connections are kept while idle: the number of threads that read at a time.
     package var readersMax = 4
+    /// What is left of the disk when `hasRoom` becomes false.
+    package var reserve = DiskReserve.automatic
     package var logger = Logger.disabled
     /// The SQLite VFS to open files with; `nil` for the one that holds them for this process alone.
     ///
@@ -85,7 +87,8 @@ package final class LocalDatabase: Sendable {
     incarnation = opened.incarnation
     wasCreated = opened.wasCreated
     committer = Committer(
-      opened.writer, path: file, commitNumber: opened.commitNumber, logger: options.logger)
+      opened.writer, path: file, commitNumber: opened.commitNumber, reserve: options.reserve,
+      logger: options.logger)
     switch options.writing {
     case .thread: writer = try WriterThread(committer)
     case .inline: writer = InlineWriter(committer)
@@ -187,6 +190,17 @@ package final class LocalDatabase: Sendable {
   }
 
   // MARK: Upkeep
+
+  /// Why nothing is written until the database is opened again; `nil` when writes are taken.
+  package var whyStopped: LocalDBError? { committer.whyStopped }
+
+  /// Whether the disk has more left than the reserve, as of the last commit or `measureRoom`.
+  ///
+  /// What makes the database grow should be refused when it has not, so that deletions can go on.
+  package var hasRoom: Bool { committer.hasRoom }
+
+  /// As `hasRoom`, measured now; holds the thread as long as the disk hangs.
+  package func measureRoom() -> Bool { committer.measureRoom() }
 
   /// Copies the log into the database file and cuts it.
   ///

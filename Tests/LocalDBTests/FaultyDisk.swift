@@ -7,7 +7,7 @@ import Synchronization
 /// The switch is one for the process, and only databases opened with `FaultyDisk.name` see it.
 enum FaultyDisk {
   enum Fault: Int {
-    case none, fullOnWrite, quotaOnWrite, fullOnIndex, errorOnSync
+    case none, fullOnWrite, quotaOnWrite, fullOnIndex, errorOnSync, errorOnRead
   }
 
   private static let fault = Atomic(Fault.none.rawValue)
@@ -59,6 +59,11 @@ enum FaultyDisk {
         return SQLITE_IOERR | (3 << 8)
       }
       return FaultyDisk.original(file)?.xWrite(file, bytes, count, offset) ?? SQLITE_IOERR
+    }
+    copy.pointee.xRead = { file, bytes, count, offset in
+      // What SQLite's own VFS says of EIO.
+      if FaultyDisk.current == .errorOnRead { return SQLITE_IOERR | (33 << 8) }
+      return FaultyDisk.original(file)?.xRead(file, bytes, count, offset) ?? SQLITE_IOERR
     }
     copy.pointee.xSync = { file, flags in
       if FaultyDisk.current == .errorOnSync { return SQLITE_IOERR | (4 << 8) }

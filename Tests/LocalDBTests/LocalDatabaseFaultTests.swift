@@ -13,7 +13,10 @@ import Testing
   /// Runs SQL on the database file as another program would.
   private func run(_ sql: String) {
     var handle: OpaquePointer?
-    #expect(sqlite3_open(file, &handle) == SQLITE_OK)
+    // With checksums of pages.
+    let flags = SQLITE_OPEN_READWRITE
+    #expect(
+      sqlite3_open_v2(file, &handle, flags, CheckedPages.name(over: nil)) == SQLITE_OK)
     #expect(sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK)
     sqlite3_close(handle)
   }
@@ -320,6 +323,20 @@ import Testing
     #expect(second.commitNumber == 100)
     #expect(try second.get(second.tree("a"), [99])?.count == 999)
     #expect(try second.integrityFaults().isEmpty)
+  }
+
+  @Test func aDiskThatCannotReadIsNotADamagedDatabase() throws {
+    let database = try openFaulty()
+    let tree = try database.tree("a")
+    try database.writeBlocking { try $0.put(tree, [1], [1]) }
+    FaultyDisk.set(.errorOnRead)
+    defer { FaultyDisk.set(.none) }
+    do {
+      _ = try database.get(tree, [1])
+      Issue.record("it was read")
+    } catch LocalDBError.failure {}
+    FaultyDisk.set(.none)
+    #expect(try database.get(tree, [1]) == [1])
   }
 
   @Test func everyWriteOfAFailedCommitIsToldSo() async throws {

@@ -38,6 +38,7 @@ package final class TemporaryFolder: Sendable {
   ) throws -> LocalDatabase {
     var options = LocalDatabase.Options(path: path + "/" + name)
     options.writing = writing
+    options.reserve = .bytes(0)
     options.fsync = fsync
     return try LocalDatabase.open(options, random: random)
   }
