@@ -53,10 +53,16 @@ extension S3Error {
         ])
     case .entityTooLarge: self.init(.entityTooLarge)
     case .storageFull: self.init(.insufficientStorage)
+    case .storageFailed:
+      self.init(
+        .serviceUnavailable,
+        "A disk of this node failed: it takes no changes until its operator has looked at it.")
     case .quorumUnavailable:
       self.init(.serviceUnavailable, "Too few nodes of the cluster answer; try again later.")
     case .clockTooFar:
       self.init(.serviceUnavailable, "The clocks of the cluster's nodes differ too much.")
+    case .overloaded:
+      self.init(.slowDown, "This node has more to do than it can; try again in a moment.")
     case .clientStalled:
       self.init(.slowDown, "The connection was too slow while others waited; try again.")
     case .writeRefused: self.init(.serviceUnavailable, "The write took too long; try again.")

@@ -34,7 +34,7 @@ extension BlockService {
         }
         return try await fetch(
           hash, range, into: buffer,
-          instead: lost.map { .directoryLost($0.path) } ?? .missing(hash))
+          instead: lost.map { .directoryLost($0) } ?? .missing(hash))
       }
     }
   }

@@ -52,14 +52,25 @@ package final class BlockStore: Sendable {
       try BlockFile.withParts(plain, hash: hash, compressor: compressor, scratch: scratch) {
         parts in
         let byteCount = parts.reduce(0) { $0 + $1.count }
+        var fault: FileError?
         for directory in try directories.forWriting(byteCount, logger) {
           do {
-            return try write(parts, byteCount, hash, directory)
-          } catch let error as FileError where error.isFull || error.isMissing {
-            // The next one may have room, or be there.
-            if error.isMissing { _ = directories.checkMarkers(logger) }
+            let place = try write(parts, byteCount, hash, directory)
+            directory.noteWriting(fault: nil, logger)
+            return place
+          } catch let error as FileError {
+            // The next one may have room, be there, or be whole.
+            if error.isMissing {
+              _ = directories.checkMarkers(logger)
+            } else if error.isShortage {
+              throw error
+            } else if !error.isFull {
+              directory.noteWriting(fault: error, logger)
+              fault = error
+            }
           }
         }
+        if let fault { throw fault }
         throw directories.noRoom(logger)
       }
     }
@@ -104,7 +115,7 @@ package final class BlockStore: Sendable {
       }
     }
     if changed.isEmpty, let lost = directories.checkMarkers(logger) {
-      throw BlockError.directoryLost(lost.path)
+      throw BlockError.directoryLost(lost)
     }
     return changed
   }

@@ -8,6 +8,8 @@ package import Base
 /// The data directories of a node.
 package struct DataDirectories: Sendable {
   package let all: [DataDirectory]
+  /// Where directories should be that were not there at the start; what they hold is missing until the next.
+  package let missing: [String]
   private let reserve: DiskReserve
 
   /// What the node remembers of a directory it has used.
@@ -64,7 +66,7 @@ package struct DataDirectories: Sendable {
       throw BlockError.directoryLost(path)
     }
     if opened.isEmpty { throw BlockError.unusable("data_dir names no directory") }
-    return DataDirectories(all: opened, reserve: reserve)
+    return DataDirectories(all: opened, missing: lost, reserve: reserve)
   }
 
   /// The directory's ID from its marker, which a new directory gets; `nil` when it is lost.
@@ -163,8 +165,8 @@ package struct DataDirectories: Sendable {
   /// The same as it was measured last, for those who must not wait.
   var lastRoomBytes: Int { all.reduce(0) { $0.saturatingSum($1.lastRoomBytes) } }
 
-  /// Looks at all markers, logs what changed, and returns a directory that is lost.
-  func checkMarkers(_ logger: Logger) -> DataDirectory? {
+  /// Looks at all markers, logs what changed, and returns the path of a directory that is lost.
+  func checkMarkers(_ logger: Logger) -> String? {
     for directory in all where directory.checkMarker() {
       if directory.isLost {
         logger.error(
@@ -174,6 +176,6 @@ package struct DataDirectories: Sendable {
         logger.info("A data directory is there again.", [("path", directory.path)])
       }
     }
-    return all.first(where: \.isLost)
+    return all.first(where: \.isLost)?.path ?? missing.first
   }
 }

@@ -6,11 +6,18 @@ private import Glibc
 
 extension FileError {
   package var description: String {
-    "\(call) \(path): \(String(cString: strerror(code)))"
+    let advice =
+      code == EIO
+      ? "; look at the disk's health (smartctl, dmesg)"
+      : code == EROFS ? "; look why (dmesg), then mount it writable" : ""
+    return "\(call) \(path): \(String(cString: strerror(code)))\(advice)"
   }
 
   /// Whether there is no room left, for this user or at all.
   var isFull: Bool { code == ENOSPC || code == EDQUOT }
+
+  /// Whether this process or machine has no more of what a call takes: it may have in a moment.
+  package var isShortage: Bool { code == EMFILE || code == ENFILE || code == ENOMEM }
 
   /// Whether a part of the path is not there.
   var isMissing: Bool { code == ENOENT || code == ENOTDIR }

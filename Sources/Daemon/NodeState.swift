@@ -6,6 +6,7 @@ package import AdminAPI
 import Base
 import Blocks
 package import Glibc
+private import LocalDB
 import Reactor
 
 /// Answers the questions of the admin interface.
@@ -69,14 +70,30 @@ private struct NodeFacts: Sendable {
     attention += lost.map {
       "the data folder \($0.path) is not there: mount its disk, or remove it from data_dir"
     }
+    attention += directories.missing.map {
+      "the data folder \($0) was not there at the start: mount its disk and restart, or remove it from data_dir"
+    }
     attention += ClockCheck.warnings(
       now: runtime.wallNow, metadataDirectory: configuration.metadataDirectory)
+    let faulty = directories.all.filter { !$0.isLost && $0.writeFault != nil }
+    attention += faulty.compactMap { directory in
+      directory.writeFault.map { "the data folder \(directory.path) cannot be written (\($0))" }
+    }
     let roomBytes = directories.measureRoomBytes()
     if roomBytes == 0 {
       attention.append("the data folders are full: uploads are refused; free space or add a folder")
     }
+    if !storage.database.measureRoom() {
+      attention.append(
+        "the disk of \(configuration.metadataDirectory) is full: uploads are refused; free space")
+    }
+    let stopped = storage.database.whyStopped
+    if let stopped { attention.append("\(stopped)") }
+    let unusableCount = lost.count + faulty.count
     let health: ClusterStatus.Health =
-      lost.count == directories.all.count ? .unavailable : lost.isEmpty ? .healthy : .degraded
+      stopped != nil || unusableCount == directories.all.count
+      ? .unavailable
+      : unusableCount + directories.missing.count == 0 ? .healthy : .degraded
     return ClusterStatus(
       health: health, nodes: [node(roomBytes)], layoutVersion: 1, attention: attention)
   }

@@ -26,6 +26,7 @@ extension Buckets {
 
   private func create(_ name: AliasName, owner: String?) async throws -> Bucket {
     try BucketName.check(name.name)
+    try await parts.requireRoom()
     return try await ModelError.translating {
       let id = BucketID(random: parts.runtime.random)
       try await claim(name, for: id, owner: owner)

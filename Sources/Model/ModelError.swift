@@ -47,8 +47,12 @@ package enum ModelError: Error, Equatable, Sendable {
   // The node and the cluster.
   /// Writes are refused for lack of space; `reason` is for the operator.
   case storageFull(reason: String)
+  /// The node takes no writes since its disk failed; `reason` is for the operator.
+  case storageFailed(reason: String)
   /// Too few replicas answered. A write may still take effect.
   case quorumUnavailable(reason: String)
+  /// The node has more to do than it can: the same request may succeed in a moment.
+  case overloaded
   /// The client took or gave its bytes too slowly while others waited; its task is cancelled.
   case clientStalled
   /// The write was undone because it did not finish in time.

@@ -28,6 +28,7 @@ package final class MultipartUploads: Sendable {
     bucket: Bucket, key: ObjectKey, metadata: ObjectMetadata
   ) async throws -> UploadID {
     let parts = parts
+    try await parts.requireRoom()
     let id = UploadID(random: parts.runtime.random)
     let begun = parts.runtime.wallNow
     _ = try await parts.write(to: bucket) { bucket, attempt in

@@ -53,6 +53,7 @@ package final class ObjectWriter {
     precondition(!usesBlocks && inline.isEmpty, "append is called once")
     var forecast = try QuotaForecast(parts, bucket, .version(key, .null))
     try forecast.check(announced ?? 0)
+    try await parts.requireRoom()
     func limited(_ buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
       let count = try await source(buffer)
       try forecast.didReceive(count)

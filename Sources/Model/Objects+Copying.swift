@@ -17,6 +17,7 @@ extension Objects {
     let assembly = ObjectAssembly(parts, bucket: bucket, key: key)
     do {
       try QuotaForecast(parts, bucket, .version(key, .null)).check(source.sizeBytes)
+      try await parts.requireRoom()
       let content = try await content(of: source, assembly)
       // Parts' checksums are of the algorithm of the object's, which the copy may have changed.
       let keepsSums = metadata.checksums == source.metadata.checksums

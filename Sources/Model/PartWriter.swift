@@ -36,6 +36,7 @@ package final class PartWriter {
   ) async throws {
     var forecast = try forecast()
     try forecast.check(announced ?? 0)
+    try await parts.requireRoom()
     func limited(_ buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
       let count = try await source(buffer)
       try forecast.didReceive(count)
@@ -54,6 +55,7 @@ package final class PartWriter {
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) async throws {
     try forecast().check(UInt64(range.count))
+    try await parts.requireRoom()
     try await ModelError.translating {
       try await pipeline.append(copying: source, range, observe: observe)
     }

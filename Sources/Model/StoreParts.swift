@@ -70,6 +70,19 @@ package final class StoreParts: Sendable {
     accessKeys = Table(local: try replica.register(AccessKeySchema()), coordinator: coordinator)
   }
 
+  /// Checks that there is room for more metadata, so that a client is told before it sends what is bound to fail,
+  /// and deletions find some.
+  ///
+  /// - Throws: `storageFull`.
+  func requireRoom() async throws {
+    let database = objects.local.database
+    // Measured anew, as nothing is committed on a full disk.
+    if database.hasRoom { return }
+    if try await runtime.blocking({ database.measureRoom() }) { return }
+    throw ModelError.storageFull(
+      reason: "the disk of the metadata is full: free some space; reads and deletes go on")
+  }
+
   /// Merges `rows` into a table where merging alone decides, above whatever floor there is.
   ///
   /// - Parameter rows: Makes the rows for a time.
@@ -114,7 +127,10 @@ extension ModelError {
       ModelError.corrupt(reason: "\(error)")
     case BlockError.referenceReleased: ModelError.writeRefused
     case BlockError.clientStalled: ModelError.clientStalled
+    case LocalDBError.overloaded: ModelError.overloaded
+    case let error as FileError where error.isShortage: ModelError.overloaded
     case LocalDBError.diskFull: ModelError.storageFull(reason: "\(error)")
+    case LocalDBError.readOnlyAfterFailure: ModelError.storageFailed(reason: "\(error)")
     case TableError.unavailable, TableError.contended:
       ModelError.quorumUnavailable(reason: "\(error)")
     case TableError.malformed: ModelError.corrupt(reason: "\(error)")

@@ -79,6 +79,7 @@ import Testing
 
     // So does a restart.
     let second = try world.open(two)
+    #expect(second.store.directories.missing == [home.path])
     #expect(second.store.directories.all.map(\.path) == two.map(\.path).filter { $0 != home.path })
     #expect(world.files.paths.allSatisfy { !$0.hasPrefix(home.path + "/") })
 
@@ -96,6 +97,19 @@ import Testing
     _ = try world.open(one)
     _ = world.files.unmount("/data/a")
     #expect(throws: BlockError.self) { try world.open(one) }
+  }
+
+  @Test func aDirectoryThatCannotBeWrittenLeavesItsWorkToTheOthers() throws {
+    let world = try BlockWorld(seed: 1)
+    world.files.setFree(3 << 20, below: "/data/a")
+    world.files.setFree(2 << 20, below: "/data/b")
+    let service = try world.open(two) { $0.reserve = .bytes(0) }
+    world.files.setReadOnly("/data/a")
+    let hash = try world.run { try await service.put(noise(100), world.upload()) }
+    let all = service.store.directories.all
+    #expect(world.files[all[1].filePath(hash)] != nil)
+    #expect(all[0].writeFault != nil)
+    #expect(all[1].writeFault == nil)
   }
 
   @Test func aNewBlockGoesWhereThereIsMostRoom() throws {
