@@ -228,7 +228,9 @@ package final class BlockService: Sendable {
           throw BlockError.referenceReleased(key.hash)
         }
         timestamp = clock.now(above: held)
-      case .refused: break
+      case .refused:
+        // The clock was set back after the timestamp was made.
+        timestamp = clock.now()
       }
     }
     throw TableError.contended(table: references.schema.name)

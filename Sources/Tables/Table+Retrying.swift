@@ -28,6 +28,12 @@ extension Table {
     for _ in 0..<Self.attemptsMax {
       let timestamp = coordinator.clock.now(above: held)
       let outcome = try await write(WriteAttempt(timestamp: timestamp, replaces: held))
+      // The clock was set back after the timestamp was made.
+      if case .refused(RefusalCode.clockAhead, _) = outcome, held == nil,
+        coordinator.clock.isTooFarAhead(timestamp)
+      {
+        continue
+      }
       guard case .stale(let newer) = outcome else { return outcome }
       held = max(newer, held ?? .zero)
     }
