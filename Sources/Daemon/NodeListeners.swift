@@ -59,6 +59,7 @@ final class NodeServers: Sendable {
   private let admin: HTTPServer
   private let adminSocket: HTTPServer
   private let s3ConnectionsMax: Int
+  private let adminConnectionsMax: Int
   private let runtime: EventLoopGroup
   private let logger: Logger
 
@@ -86,9 +87,10 @@ final class NodeServers: Sendable {
     var options = HTTPServer.Options()
     options.name = "s3"
     options.requestIDHeader = S3Handler.requestIDHeader
-    options.connectionsMax = min(
-      options.connectionsMax, max(64, filesMax - min(filesMax / 2, Self.filesReserved)))
+    options.connectionsMax = min(options.connectionsMax, Self.connectionsMax(filesMax: filesMax))
     s3ConnectionsMax = options.connectionsMax
+    let adminConnectionsMax = min(Self.adminConnectionsMax, options.connectionsMax / 4)
+    self.adminConnectionsMax = adminConnectionsMax
     s3 = HTTPServer(
       options: options, runtime: runtime, handler: s3Handler, metrics: metrics,
       logger: logger.labelled("s3"))
@@ -97,7 +99,7 @@ final class NodeServers: Sendable {
     func adminServer(_ name: String, _ access: AdminHandler.Access) -> HTTPServer {
       var options = HTTPServer.Options()
       options.name = name
-      options.connectionsMax = Self.adminConnectionsMax
+      options.connectionsMax = adminConnectionsMax
       let handler = AdminHandler(
         endpoints: endpoints, access: access, metrics: metrics, logger: logger.labelled("admin"))
       return HTTPServer(
@@ -108,6 +110,15 @@ final class NodeServers: Sendable {
     admin = adminServer("admin", .tokens(admin: tokens.token, metrics: tokens.metricsToken))
     adminSocket = adminServer("admin_socket", .open)
   }
+
+  /// How many connections S3 clients may have when the process may have `filesMax` descriptors: four fifths of what
+  /// files leave, as the admin interface and those who are refused need some too.
+  private static func connectionsMax(filesMax: Int) -> Int {
+    max(16, (filesMax - min(filesMax / 2, filesReserved)) / 5 * 4)
+  }
+
+  /// A few more than a server takes, so that it can say that there are too many.
+  private static func refusedAtOnceMax(_ connectionsMax: Int) -> Int { min(64, connectionsMax / 4) }
 
   private static func s3Options(_ configuration: Configuration.S3) -> S3Handler.Options {
     var options = S3Handler.Options(
@@ -120,15 +131,14 @@ final class NodeServers: Sendable {
   /// Begins to serve; must be called on a loop.
   func start() {
     serve(listeners.s3, s3, tls: listeners.tls, connectionsMax: s3ConnectionsMax)
-    serve(listeners.admin, admin, tls: nil, connectionsMax: Self.adminConnectionsMax)
-    serve(listeners.adminSocket, adminSocket, tls: nil, connectionsMax: Self.adminConnectionsMax)
+    serve(listeners.admin, admin, tls: nil, connectionsMax: adminConnectionsMax)
+    serve(listeners.adminSocket, adminSocket, tls: nil, connectionsMax: adminConnectionsMax)
   }
 
   private func serve(
     _ listener: Listener, _ server: HTTPServer, tls: TLSContext?, connectionsMax: Int
   ) {
-    // A few more than the server takes, so that it can say that there are too many.
-    let limit = connectionsMax + 64
+    let limit = connectionsMax + Self.refusedAtOnceMax(connectionsMax)
     runtime.spawn { [runtime, logger] in
       await listener.serve(on: runtime, limit: limit, logger: logger) { stream in
         guard let tls else { return await server.serve(stream, isTLS: false) }

@@ -1,0 +1,77 @@
+"""Out of descriptors, out of memory: who is served goes on being served, and the node stays alive."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from harness import load
+from harness.journal import Journal
+from harness.names import MEBIBYTE, content
+from harness.server import BUCKET
+
+
+def processor_seconds(server):
+    with open(f"/proc/{server.process.pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def connect(server, count):
+    """Connections that say nothing; those that are not taken or not kept are left out."""
+    made = []
+    for _ in range(count):
+        try:
+            made.append(socket.create_connection((server.host, server.port), timeout=2))
+        except OSError:
+            break
+    return made
+
+
+@pytest.mark.parametrize("descriptors", [48, 160])
+def test_a_node_without_descriptors_serves_those_who_are_in(node, seed, descriptors):
+    """Fewer descriptors than connections: nothing spins, and who has a connection can use it."""
+    server = node().start(wrapper=("prlimit", f"--nofile={descriptors}:{descriptors}"))
+    journal = Journal()
+    running = load.Load(server, journal, seed, workers=6, bytes_max=200 * MEBIBYTE).start()
+    time.sleep(0.3)
+    idle = connect(server, 400)
+    time.sleep(1)
+    # Without load: what is left is a node with a queue of connections that it cannot take.
+    running.stop().check()
+    began = processor_seconds(server)
+    time.sleep(1.5)
+    assert processor_seconds(server) - began < 0.3, "it spins"
+    for connection in idle:
+        connection.close()
+    time.sleep(0.3)
+    load.verify(server, journal)
+    load.Load(server, journal, f"{seed} again", bytes_max=20 * MEBIBYTE).start().stop().check()
+    assert server.stop() == 0
+
+
+def test_more_than_fits_into_memory_is_slowed_down(node, seed):
+    """48 uploads and downloads of 8 MiB at once, with buffers of 16 MiB and little memory beside them."""
+    server = node(extra_configuration='block_ram_buffer_max = "16M"').start(
+        wrapper=("prlimit", f"--data={96 * MEBIBYTE}"))
+    body = content(8 * MEBIBYTE, seed)
+    failures = []
+
+    def work(number):
+        client = server.client(timeout=120)
+        key = f"large {number}"
+        response = client.request("PUT", BUCKET, key, body=body)
+        if response.status != 200:
+            failures.append((response.status, response.code))
+        elif client.request("GET", BUCKET, key).body != body:
+            failures.append("other bytes")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(48)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(failures) <= {(503, "SlowDown")}, failures
+    assert server.process.poll() is None
+    assert server.stop() == 0
