@@ -8,10 +8,10 @@ build_packages=(
   libcurl4 libedit2 libncurses6 libxml2 tzdata zlib1g
 )
 
-# To test: the clients, a certificate authority, disks whose power can be cut.
+# To test: the clients, a certificate authority, disks whose power can be cut, system calls that fail.
 test_packages=(
   ca-certificates curl e2fsprogs fuse3 iproute2 mount openssl procps python3 python3-venv rclone restic
-  s3cmd s3fs util-linux
+  s3cmd s3fs strace util-linux
 )
 
 # Network registries fail now and then; an install that can be repeated is.
