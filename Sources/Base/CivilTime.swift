@@ -18,7 +18,8 @@ package struct CivilTime: Equatable, Sendable {
   /// day last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
   package init(_ time: WallTime) {
     let seconds = time.seconds
-    millisecond = Int(time.milliseconds - seconds * 1000)
+    // Wrapping, as the first whole second of what 64 bits hold does not fit itself.
+    millisecond = Int(time.milliseconds &- seconds &* 1000)
     var days = seconds / 86_400
     var secondOfDay = seconds % 86_400
     if secondOfDay < 0 {
@@ -67,7 +68,7 @@ package struct CivilTime: Equatable, Sendable {
     let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
     let days = era * 146_097 + dayOfEra - 719_468
     let seconds = days * 86_400 + hour * 3600 + minute * 60 + second
-    return WallTime(milliseconds: Int64(seconds) * 1000 + Int64(millisecond))
+    return WallTime(milliseconds: Int64(seconds) &* 1000 &+ Int64(millisecond))
   }
 
   /// 0 for Sunday to 6 for Saturday.
@@ -177,6 +178,7 @@ package struct CivilTime: Equatable, Sendable {
     let zone = text.utf8.dropFirst(25)
     guard [" GMT", " +0000", " -0000"].contains(where: { zone.elementsEqual($0.utf8) }),
       bytes[3] == UInt8(ascii: ","), bytes[19] == UInt8(ascii: ":"), bytes[22] == UInt8(ascii: ":"),
+      [4, 7, 11, 16].allSatisfy({ bytes[$0] == UInt8(ascii: " ") }),
       let month = Self.months.firstIndex(where: { month in
         bytes.withUnsafeBytes { $0.from(8).upTo(3).spells(month) }
       }),

@@ -40,6 +40,21 @@ import Testing
     #expect(CivilTime(year: 2000, month: 2, day: 29)?.weekday == 2)
   }
 
+  @Test(arguments: [
+    "Sun,_06 Nov 1994", "Sun, 06-Nov 1994", "Sun, 06 Nov!0997", "Sun, 06 Nov 1994T",
+  ])
+  func refusesOtherSeparators(day: String) {
+    #expect(CivilTime(httpDate: day + (day.utf8.count == 17 ? "" : " ") + "08:49:37 GMT") == nil)
+  }
+
+  /// A row of another node may hold any.
+  @Test(arguments: [Int64.min, .min + 999, .max])
+  func takesEveryTime(milliseconds: Int64) {
+    let time = CivilTime(WallTime(milliseconds: milliseconds))
+    #expect(time.wallTime.milliseconds == milliseconds)
+    #expect(!time.httpDate.isEmpty && !time.iso8601.isEmpty)
+  }
+
   @Test(arguments: 0..<50 as Range<UInt64>)
   func roundTrips(seed: UInt64) throws {
     let random = Seeded(seed)
