@@ -129,8 +129,8 @@ package struct AWSChunkedDecoder {
     let parts = line.split(
       separator: UInt8(ascii: ";"), maxSplits: 1, omittingEmptySubsequences: false)
     guard let digits = parts.first, (1...16).contains(digits.count),
-      let count = UInt64(String(decoding: digits, as: UTF8.self), radix: 16),
-      digits.first != UInt8(ascii: "+")
+      !digits.contains(UInt8(ascii: "+")), !digits.contains(UInt8(ascii: "-")),
+      let count = UInt64(String(decoding: digits, as: UTF8.self), radix: 16)
     else { throw Self.malformed("a chunk's size is not a hexadecimal number") }
     guard count <= remaining else {
       throw S3Error(

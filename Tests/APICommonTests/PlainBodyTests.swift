@@ -84,6 +84,7 @@ import Testing
     ("5\r\nhello!\r\n0\r\n\r\n", .invalidRequest),
     ("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\nmore\r\n", .invalidRequest),
     ("+5\r\nhello\r\n0\r\n\r\n", .invalidRequest),
+    ("5\r\nhello\r\n-0\r\n\r\n", .invalidRequest),
     ("ffffffffffffffff\r\n", .incompleteBody),
     ("10000000000000000\r\n", .invalidRequest),
     ("\r\n", .invalidRequest),
