@@ -54,12 +54,17 @@ package struct AccessKeyRow: Equatable, Sendable {
   private static func merged(_ a: Key, _ b: Key) -> Key {
     Key(
       // Only a faulty node gives two secrets.
-      secret: max(a.secret, b.secret),
-      name: a.name.merged(b.name, isAbove: >),
+      secret: isAbove(b.secret, a.secret) ? b.secret : a.secret,
+      name: a.name.merged(b.name, isAbove: isAbove),
       mayCreateBuckets: a.mayCreateBuckets.merged(b.mayCreateBuckets) { $0 && !$1 },
       expiration: a.expiration.merged(b.expiration) { left, right in
         (left?.milliseconds ?? .max) < (right?.milliseconds ?? .max)
       })
+  }
+
+  /// By bytes: Swift calls two texts equal that are two spellings of one.
+  private static func isAbove(_ a: String, _ b: String) -> Bool {
+    b.utf8.lexicographicallyPrecedes(a.utf8)
   }
 
   package var encoded: [UInt8] {

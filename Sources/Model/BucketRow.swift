@@ -39,7 +39,7 @@ package struct BucketRow: Equatable, Sendable {
   /// What travels with writes of objects.
   var stamp: BucketStamp { BucketStamp(rawValue: state.timestamp.rawValue) }
 
-  static func merged(_ a: BucketRow, _ b: BucketRow) -> BucketRow {
+  package static func merged(_ a: BucketRow, _ b: BucketRow) -> BucketRow {
     var result = a
     result.changed = max(a.changed, b.changed)
     // Only a faulty node gives two times of creation.
@@ -114,6 +114,8 @@ package struct BucketRow: Equatable, Sendable {
     return try reader.list(max: Self.entriesMax) {
       (reader: inout BinaryReader) throws(BinaryError) in
       let key = try reader.string(max: RowLimits.nameBytesMax)
+      // As IDs are. Of other texts Swift calls some equal whose bytes differ.
+      guard key.utf8.allSatisfy({ $0 < 0x80 }) else { throw .invalidValue }
       if let previous, previous >= key { throw .notCanonical }
       previous = key
       let time = Timestamp(rawValue: try reader.u64())

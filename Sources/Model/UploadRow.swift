@@ -73,7 +73,7 @@ package struct UploadRow: Equatable, Sendable {
     var right = self
     left.timestamp = .zero
     right.timestamp = .zero
-    return left != right && left.encoded.lexicographicallyPrecedes(right.encoded)
+    return left.encoded.lexicographicallyPrecedes(right.encoded)
   }
 
   /// The row of the ended upload.
