@@ -204,7 +204,9 @@ package struct HTTPHeaders: Sendable {
     bytes += value.from(lower).upTo(upper - lower)
     bytes.withUnsafeMutableBufferPointer { bytes in
       for index in nameStart..<nameStart + name.count { bytes[index] = lowercased(bytes[index]) }
-      for index in valueStart..<Int(end) where isPaddingCharacter(bytes[index]) {
+      // A tab is part of a value as a space is.
+      for index in valueStart..<Int(end)
+      where isPaddingCharacter(bytes[index]) && bytes[index] != UInt8(ascii: "\t") {
         bytes[index] = UInt8(ascii: " ")
       }
     }
