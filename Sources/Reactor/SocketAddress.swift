@@ -36,6 +36,8 @@ package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// Reads an IPv4 or IPv6 address without a port; `nil` for anything else.
   package init?(ip text: String, port: UInt16) {
+    // C would read no further than a NUL.
+    guard !text.utf8.contains(0) else { return nil }
     var v4 = in_addr()
     if inet_pton(AF_INET, text, &v4) == 1 {
       self = .ipv4(address: UInt32(bigEndian: v4.s_addr), port: port)

@@ -19,6 +19,7 @@ struct SocketAddressTests {
       "", ":", "::", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1",
       "127.0.0.1:+1", "127.1:80", "[::1]", "[::1]80", "::1:80", "[127.0.0.1]:80", "[::g]:80",
       "localhost:80", "[fe80::1%no-such-interface]:1", "[::1", "unix:relative", "300.0.0.1:1",
+      "127.0.0.1\u{0}:1", "[::1\u{0}]:1",
     ])
   func refused(text: String) {
     #expect(SocketAddress(parsing: text) == nil)
