@@ -49,17 +49,17 @@ package enum BlockFile {
 }
 
 /// A block file whose header was read and verified.
-struct BlockFileReader {
+package struct BlockFileReader {
   /// Header and checksums of a block of 1 MiB, read with one call.
   private static let headBytes = BlockFileHeader.byteCount + 4 * 16
 
-  let header: BlockFileHeader
+  package let header: BlockFileHeader
   private let file: any ReadableFile
   private let checksums: [UInt32]
 
   /// Reads the header of `file`, which must be that of the block `hash`; `nil` when `waiting` is false and the
   /// disk would have to be waited for.
-  init?(_ file: any ReadableFile, hash: BlockHash, waiting: Bool) throws {
+  package init?(_ file: any ReadableFile, hash: BlockHash, waiting: Bool) throws {
     self.file = file
     let first = try withUnsafeTemporaryAllocation(byteCount: Self.headBytes, alignment: 8) {
       head -> (BlockFileHeader, [UInt32])? in
@@ -99,7 +99,7 @@ struct BlockFileReader {
   }
 
   /// The stored bytes in which a range of the plain bytes lies.
-  func pieces(holding range: Range<Int>) -> Range<Int> {
+  package func pieces(holding range: Range<Int>) -> Range<Int> {
     if header.compression != .none { return 0..<header.pieceCount }
     if range.isEmpty { return 0..<0 }
     let size = BlockFileHeader.pieceBytes
@@ -109,7 +109,7 @@ struct BlockFileReader {
   /// Fills the front of `output` with the stored bytes of `pieces`, and verifies them.
   ///
   /// - Returns: How many bytes that is; `nil` when `waiting` is false and the disk would have to be waited for.
-  func readStored(
+  package func readStored(
     _ pieces: Range<Int>, into output: UnsafeMutableRawBufferPointer, waiting: Bool
   ) throws -> Int? {
     let size = BlockFileHeader.pieceBytes

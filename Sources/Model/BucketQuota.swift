@@ -100,7 +100,7 @@ package struct QuotaExcess: Equatable, Sendable {
   }
 
   /// The payload of a replica's refusal.
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 24)
     writer.u8(limit.rawValue)
     writer.varint(max)
@@ -109,7 +109,7 @@ package struct QuotaExcess: Equatable, Sendable {
   }
 
   /// What `encoded` gave; what is behind it, a newer program wrote.
-  init?(_ bytes: [UInt8]) {
+  package init?(_ bytes: [UInt8]) {
     let excess: QuotaExcess? = bytes.withUnsafeBytes { bytes in
       var reader = BinaryReader(bytes)
       guard let limit = (try? reader.u8()).flatMap(Limit.init), let max = try? reader.varint(),

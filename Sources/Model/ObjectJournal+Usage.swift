@@ -8,7 +8,7 @@
 //      are dropped, and count no more.
 
 import Base
-import Codecs
+package import Codecs
 import LocalDB
 import Tables
 
@@ -109,7 +109,7 @@ extension BucketUsage {
     return overflow ? .max : sum
   }
 
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 32)
     writer.version(1)
     writer.varint(objects)
@@ -119,7 +119,7 @@ extension BucketUsage {
     return writer.bytes
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
     self.init(

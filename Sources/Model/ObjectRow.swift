@@ -30,6 +30,16 @@ package enum ObjectRow: Equatable, Sendable {
     }
   }
 
+  package static func merged(_ a: ObjectRow, _ b: ObjectRow) -> ObjectRow {
+    switch (a, b) {
+    case (.version(let a), .version(let b)): .version(.merged(a, b))
+    case (.upload(let a), .upload(let b)): .upload(.merged(a, b))
+    case (.part(let a), .part(let b)): .part(.merged(a, b))
+    // Only a faulty node puts a row of one kind under another's sort key; replicas agree all the same.
+    default: a.encoded.lexicographicallyPrecedes(b.encoded) ? b : a
+    }
+  }
+
   package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 256 + inlineBytes)
     writer.version(1)
@@ -105,15 +115,7 @@ package struct ObjectSchema: TableSchema {
   package func encode(_ row: ObjectRow) -> [UInt8] { row.encoded }
   package func decode(_ bytes: UnsafeRawBufferPointer) throws -> ObjectRow { try ObjectRow(bytes) }
 
-  package func merge(_ a: ObjectRow, _ b: ObjectRow) -> ObjectRow {
-    switch (a, b) {
-    case (.version(let a), .version(let b)): .version(.merged(a, b))
-    case (.upload(let a), .upload(let b)): .upload(.merged(a, b))
-    case (.part(let a), .part(let b)): .part(.merged(a, b))
-    // Only a faulty node puts a row of one kind under another's sort key; replicas agree all the same.
-    default: a.encoded.lexicographicallyPrecedes(b.encoded) ? b : a
-    }
-  }
+  package func merge(_ a: ObjectRow, _ b: ObjectRow) -> ObjectRow { .merged(a, b) }
 
   package func timestamp(of row: ObjectRow) -> Timestamp { row.timestamp }
 

@@ -20,10 +20,7 @@ enum CompleteMultipartUpload {
     guard let document = try await request.document(body, root: "CompleteMultipartUpload") else {
       throw S3Error(.malformedXML)
     }
-    let named = try document.children(named: "Part").map(NamedPart.init)
-    guard (1...MultipartUploads.partNumberMax).contains(named.count) else {
-      throw S3Error(.malformedXML, "A completion names from 1 to 10,000 parts.")
-    }
+    let named = try NamedPart.all(in: document)
     let version = try await request.store.uploads.complete(
       bucket: bucket, key: key, id: id,
       parts: named.map { CompletedPart(number: $0.number, etag: $0.etag) }
@@ -88,6 +85,19 @@ package struct NamedPart: Equatable {
   /// Without quotes.
   package let etag: String
   package let checksums: [ObjectChecksum]
+
+  /// The parts of a `CompleteMultipartUpload`, from 1 to 10,000.
+  ///
+  /// - Throws: `MalformedXML`; `InvalidPart` when a checksum cannot be read.
+  package static func all(in document: XMLElement) throws(S3Error) -> [NamedPart] {
+    let elements = document.children(named: "Part")
+    guard (1...MultipartUploads.partNumberMax).contains(elements.count) else {
+      throw S3Error(.malformedXML, "A completion names from 1 to 10,000 parts.")
+    }
+    var parts: [NamedPart] = []
+    for element in elements { parts.append(try NamedPart(element)) }
+    return parts
+  }
 
   /// Reads a `Part`.
   ///

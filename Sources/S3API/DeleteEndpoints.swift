@@ -7,9 +7,6 @@ import Model
 
 /// Deletions of objects.
 enum DeleteEndpoints {
-  /// S3's limit on the keys of one request.
-  private static let keysMax = 1000
-
   /// Answers `DELETE /bucket/key`.
   static func deleteObject(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: .write)
@@ -29,35 +26,28 @@ enum DeleteEndpoints {
     guard let document = try await request.document(root: "Delete") else {
       throw S3Error(.malformedXML)
     }
-    let objects = document.children(named: "Object")
-    guard (1...keysMax).contains(objects.count) else {
-      throw S3Error(.malformedXML, "A request deletes from 1 to \(keysMax) objects.")
-    }
-    guard objects.allSatisfy({ $0.child("Key") != nil }) else {
-      throw S3Error(.malformedXML, "Each object needs a Key.")
-    }
-    let isQuiet = document.trimmedText(of: "Quiet")?.lowercased() == "true"
-    let outcomes = await delete(objects, in: bucket, request.store)
+    let deletion = try DeletionDocument(document)
+    let outcomes = await delete(deletion.objects, in: bucket, request.store)
     try await request.respond(xml: "DeleteResult") { xml in
-      for (object, outcome) in zip(objects, outcomes) {
-        write(outcome, of: object, isQuiet: isQuiet, to: &xml)
+      for (object, outcome) in zip(deletion.objects, outcomes) {
+        write(outcome, of: object, isQuiet: deletion.isQuiet, to: &xml)
       }
     }
   }
 
   /// Deletes what can be deleted; the outcome of each object is at its index.
   private static func delete(
-    _ objects: [XMLElement], in bucket: Bucket, _ store: Store
+    _ objects: [DeletionDocument.Object], in bucket: Bucket, _ store: Store
   ) async -> [Outcome] {
     var outcomes = [Outcome](repeating: .deleted, count: objects.count)
     var keys: [ObjectKey] = []
     var indices: [Int] = []
     for (index, object) in objects.enumerated() {
-      do {
-        keys.append(try key(of: object))
+      switch object.key {
+      case .success(let key):
+        keys.append(key)
         indices.append(index)
-      } catch {
-        outcomes[index] = .failed(S3Error(answering: error))
+      case .failure(let error): outcomes[index] = .failed(error)
       }
     }
     let results = await store.objects.delete(bucket: bucket, keys: keys)
@@ -67,28 +57,16 @@ enum DeleteEndpoints {
     return outcomes
   }
 
-  private static func key(of object: XMLElement) throws -> ObjectKey {
-    let text = object.text(of: "Key") ?? ""
-    if let version = object.text(of: "VersionId"), version != "null", !version.isEmpty {
-      throw S3Error(.notImplemented, "Versions are not implemented yet.")
-    }
-    for condition in ["ETag", "LastModifiedTime", "Size"] where object.child(condition) != nil {
-      throw S3Error(.notImplemented, "Conditional deletion is not implemented yet.")
-    }
-    return try ObjectKey(text)
-  }
-
   private static func write(
-    _ outcome: Outcome, of object: XMLElement, isQuiet: Bool, to xml: inout XMLWriter
+    _ outcome: Outcome, of object: DeletionDocument.Object, isQuiet: Bool, to xml: inout XMLWriter
   ) {
-    let key = object.text(of: "Key") ?? ""
     switch outcome {
     case .deleted:
       guard !isQuiet else { return }
-      xml.element("Deleted") { xml in xml.element("Key", key) }
+      xml.element("Deleted") { xml in xml.element("Key", object.text) }
     case .failed(let error):
       xml.element("Error") { xml in
-        xml.element("Key", key)
+        xml.element("Key", object.text)
         xml.element("Code", error.code.rawValue)
         xml.element("Message", error.message)
       }

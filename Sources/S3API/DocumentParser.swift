@@ -18,13 +18,12 @@ final class DocumentParser: Sendable {
 
   private let largeCount = Mutex(0)
 
-  /// The root element of `bytes`.
+  /// The document in `bytes`, as `RequestDocument.parse` reads it.
   ///
-  /// - Throws: `XMLError`; `SlowDown` when too many large documents come at once.
-  func parse(_ bytes: [UInt8], on runtime: any Runtime) async throws -> XMLElement {
-    let limits = XMLLimits(bytesMax: S3Request.documentBytesMax)
+  /// - Throws: `MalformedXML`; `SlowDown` when too many large documents come at once.
+  func parse(_ bytes: [UInt8], root: String, on runtime: any Runtime) async throws -> XMLElement? {
     guard bytes.count > Self.smallBytesMax else {
-      return try XMLParser.parse(bytes, limits: limits)
+      return try RequestDocument.parse(bytes, root: root)
     }
     let hasRoom = largeCount.withLock { count in
       guard count < Self.largeMax else { return false }
@@ -33,6 +32,6 @@ final class DocumentParser: Sendable {
     }
     guard hasRoom else { throw S3Error(.slowDown, "Too many large documents come at once.") }
     defer { largeCount.withLock { $0 -= 1 } }
-    return try await runtime.blocking(.reading) { try XMLParser.parse(bytes, limits: limits) }
+    return try await runtime.blocking(.reading) { try RequestDocument.parse(bytes, root: root) }
   }
 }

@@ -44,9 +44,6 @@ final class S3Request {
   /// The namespace of S3's documents.
   static let namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
-  /// XML documents of requests: 10,000 parts with checksums, or 1,000 keys with most bytes escaped, fit.
-  static let documentBytesMax = 4 << 20
-
   /// The name of the bucket, as the request has it.
   var bucketName: String { address.bucket ?? "" }
 
@@ -170,18 +167,9 @@ final class S3Request {
   func document(_ body: PlainBody, root: String) async throws -> XMLElement? {
     defer { exchange.body.keptBytes = 0 }
     let bytes = try await body.collect(
-      maxBytes: Self.documentBytesMax, tooLarge: S3Error(.entityTooLarge)
+      maxBytes: RequestDocument.bytesMax, tooLarge: S3Error(.entityTooLarge)
     ) { exchange.body.keptBytes = $0 }
-    guard !bytes.isEmpty else { return nil }
-    do {
-      let element = try await documents.parse(bytes, on: runtime)
-      guard element.name == root else {
-        throw S3Error(.malformedXML, "The XML document must be a \(root).")
-      }
-      return element
-    } catch is XMLError {
-      throw S3Error(.malformedXML)
-    }
+    return try await documents.parse(bytes, root: root, on: runtime)
   }
 
   /// Responds with an XML document whose root element is `root`.

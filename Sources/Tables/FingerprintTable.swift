@@ -4,7 +4,7 @@
 // adjusted by a subtraction and an addition when one changes. The hash is keyed, so that no client can
 // choose rows whose hashes cancel out (docs/formats/tables.md).
 
-import Codecs
+package import Codecs
 import Crypto
 package import LocalDB
 
@@ -32,14 +32,14 @@ package struct Fingerprint: Equatable, Sendable {
     rowCount &-= 1
   }
 
-  init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     high = try reader.u64()
     low = try reader.u64()
     rowCount = try reader.u64()
   }
 
-  var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     var writer = BinaryWriter(capacity: 24)
     writer.u64(high)
     writer.u64(low)

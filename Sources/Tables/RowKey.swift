@@ -44,10 +44,10 @@ package struct RowKey: Hashable, Comparable, Sendable {
   }
 
   /// The key in the table's tree (docs/formats/tables.md).
-  var diskKey: [UInt8] { Partition.diskPrefix(partitionKey) + sortKey }
+  package var diskKey: [UInt8] { Partition.diskPrefix(partitionKey) + sortKey }
 
   /// Reads a disk key; `nil` when it is too short.
-  init?(diskKey: UnsafeRawBufferPointer, partitionKeyBytes: Int) {
+  package init?(diskKey: UnsafeRawBufferPointer, partitionKeyBytes: Int) {
     guard diskKey.count >= 1 + partitionKeyBytes else { return nil }
     partitionKey = Array(diskKey[1..<(1 + partitionKeyBytes)])
     sortKey = Array(diskKey[(1 + partitionKeyBytes)...])

@@ -1,20 +1,20 @@
 // The bytes of a row on disk (docs/formats/tables.md).
 
-import Codecs
+package import Codecs
 
 /// The parts of a stored row.
-struct StoredRow {
+package struct StoredRow {
   static let format: UInt8 = 1
   /// A promise is a timestamp and a node: this only stops damaged lengths.
   private static let localBytesMax = 4096
 
   /// What belongs to this replica alone.
-  var local: UnsafeRawBufferPointer
+  package var local: UnsafeRawBufferPointer
   /// The row as its schema wrote it.
-  var row: UnsafeRawBufferPointer
+  package var row: UnsafeRawBufferPointer
 
   /// Reads `stored`, which the parts point into.
-  init(_ stored: UnsafeRawBufferPointer) throws(BinaryError) {
+  package init(_ stored: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(stored)
     _ = try reader.version(upTo: Self.format)
     local = try reader.view(reader.count(max: Self.localBytesMax))
@@ -22,7 +22,7 @@ struct StoredRow {
   }
 
   /// The bytes to store.
-  static func bytes(local: [UInt8], row: [UInt8]) -> [UInt8] {
+  package static func bytes(local: [UInt8], row: [UInt8]) -> [UInt8] {
     var writer = BinaryWriter(capacity: row.count + local.count + 4)
     writer.version(format)
     writer.bytes(local)
