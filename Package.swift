@@ -32,9 +32,10 @@ let programLinking: [LinkerSetting] =
     .linkedLibrary("_FoundationCShims"), .linkedLibrary("_FoundationCollections"),
   ] : []
 
-func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+func program(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
   .executableTarget(
-    name: name, dependencies: dependencies, swiftSettings: settings, linkerSettings: programLinking)
+    name: name, dependencies: dependencies, path: path, swiftSettings: settings,
+    linkerSettings: programLinking)
 }
 
 func layer(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
@@ -49,6 +50,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
     // Tests are not what users run; leaving them as they are saves a third of a release build.
     swiftSettings: settings + [.unsafeFlags(["-Onone"])])
 }
+
+/// Set by `scripts/fuzz`: the program that libFuzzer drives, which needs flags for the whole build.
+let fuzzing: [Target] =
+  Context.environment["GRANGE_FUZZ"] == "1"
+  ? [program("grange-fuzz", ["Base", "Fuzzers"], path: "Tests/grange-fuzz")] : []
 
 let package = Package(
   name: "grange",
@@ -97,6 +103,14 @@ let package = Package(
     // folder with a database in it.
     layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
     layer("TestStorage", ["Base", "LocalDB"], path: "Tests/TestStorage"),
+    layer(
+      "Fuzzers",
+      [
+        "APICommon", "AdminAPI", "Base", "Blocks", "Codecs", "Crypto", "Daemon", "HTTP", "LocalDB",
+        "Model",
+        "Reactor", "S3API", "SimulatedWorld", "Tables", "TestStorage",
+      ], path: "Tests/Fuzzers"),
+    tests("FuzzTests", ["Base", "Fuzzers", "SimulatedWorld"]),
     layer("TestCertificates", ["COpenSSL", "Reactor"], path: "Tests/TestCertificates"),
     tests("APICommonTests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
     tests("BaseTests", ["Base"]),
@@ -140,6 +154,6 @@ let package = Package(
         "S3API", "SimulatedWorld", "Tables", "TestStorage",
       ]),
     tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
-  ],
+  ] + fuzzing,
   swiftLanguageModes: [.v6]
 )
