@@ -32,8 +32,8 @@ class Client:
             link = self.context.wrap_socket(link, server_hostname=self.target["host"])
         return link
 
-    def once(self, kind):
-        """Sends one request; a description of what went wrong, or None."""
+    def once(self, kind, again=True):
+        """Sends one request; a description of what went wrong, or None. `again`: a new connection may be cut off once."""
         link = self.links.pop(kind, None)
         is_new = link is None
         try:
@@ -44,9 +44,10 @@ class Client:
         except OSError as error:
             if link:
                 link.close()
-            # A server may close a connection that waits for a request, and every client tries again then.
-            if not is_new and not isinstance(error, TimeoutError):
-                return self.once(kind)
+            # A server may close a connection that waits for a request; and while it makes room among thousands who stop
+            # in their greeting, one whose own takes long is cut off with them. Every client tries again then.
+            if not isinstance(error, TimeoutError) and (again or not is_new):
+                return self.once(kind, again and not is_new)
             return f"{kind}: {error!r}"
         if kind == "fresh" or closes:
             link.close()
