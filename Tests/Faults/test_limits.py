@@ -30,16 +30,21 @@ def connect(server, count):
 
 
 @pytest.mark.parametrize("descriptors", [48, 160])
-def test_a_node_without_descriptors_serves_those_who_are_in(node, seed, descriptors):
-    """Fewer descriptors than connections: nothing spins, and who has a connection can use it."""
+def test_a_node_without_descriptors_goes_on_serving(node, seed, descriptors):
+    """Fewer descriptors than connections: nothing spins, and clients that come back go on. (Newcomers take the place of who
+    waits longest, and that may be a client between two requests.)"""
     server = node().start(wrapper=("prlimit", f"--nofile={descriptors}:{descriptors}"))
     journal = Journal()
     running = load.Load(server, journal, seed, workers=6, bytes_max=200 * MEBIBYTE).start()
     time.sleep(0.3)
+    running.fault_begins()
+    before = running.operations
     idle = connect(server, 400)
     time.sleep(1)
     # Without load: what is left is a node with a queue of connections that it cannot take.
     running.stop().check()
+    assert running.operations > before + 10, "nobody was served beside the crowd"
+    assert set(running.refusals) <= {"SlowDown", 503}, running.refusals
     began = processor_seconds(server)
     time.sleep(1.5)
     assert processor_seconds(server) - began < 0.3, "it spins"
