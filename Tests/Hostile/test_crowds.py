@@ -19,38 +19,31 @@ TLS_IDLE_COUNT = 2000
 TLS_IDLE_BYTES_MAX = 24 << 10
 
 
-def held(server, memory, count, **arguments):
+def held(server, count, record_property):
     """What `count` idle connections cost, while a client goes on as if they were not there."""
+    with NormalClient(server) as client:
+        client.during(1)
+    memory = Memory(server)
     with NormalClient(server) as client, AttackProcess(
-            server, "hold", count=count, again=False, **arguments) as attack:
+            server, "hold", count=count, again=False) as attack:
         client.during(1)
         taken = memory.above
         counts = attack.end()
     assert counts["open"] == count, counts
+    record_property("measured", f"{taken / count:.0f} bytes each")
+    print(f"{taken / MEBIBYTE:.1f} MiB, {taken / count:.0f} bytes each")
     return taken
 
 
 def test_ten_thousand_idle_connections_are_kept(victim, file_limit, record_property):
     if file_limit < IDLE_COUNT + 5000:
         pytest.skip(f"{IDLE_COUNT} connections need more open files than {file_limit}")
-    with NormalClient(victim) as client:
-        client.during(1)
-    memory = Memory(victim)
-    taken = held(victim, memory, IDLE_COUNT)
-    record_property("measured", f"{taken / IDLE_COUNT:.0f} bytes each")
-    print(f"{taken / MEBIBYTE:.1f} MiB, {taken / IDLE_COUNT:.0f} bytes each")
-    assert taken <= IDLE_BYTES_MAX
+    assert held(victim, IDLE_COUNT, record_property) <= IDLE_BYTES_MAX
 
 
 def test_idle_tls_connections_cost_little(tls_victim, pytestconfig, record_property):
     count = IDLE_COUNT if pytestconfig.getoption("--rounds") else TLS_IDLE_COUNT
-    with NormalClient(tls_victim) as client:
-        client.during(1)
-    memory = Memory(tls_victim)
-    taken = held(tls_victim, memory, count)
-    record_property("measured", f"{taken / count:.0f} bytes each")
-    print(f"{taken / MEBIBYTE:.1f} MiB, {taken / count:.0f} bytes each")
-    assert taken <= count * TLS_IDLE_BYTES_MAX
+    assert held(tls_victim, count, record_property) <= count * TLS_IDLE_BYTES_MAX
 
 
 # Far more than a node with few open files takes.
