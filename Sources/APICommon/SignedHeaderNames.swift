@@ -18,10 +18,7 @@ package struct SignedHeaderNames: Sendable {
   /// Reads a list; `nil` for one that is empty or too long, or that has an empty name or one twice.
   package init?(_ list: UnsafeRawBufferPointer) {
     let text = [UInt8](unsafeUninitializedCapacity: list.count) { buffer, count in
-      for index in 0..<list.count {
-        let byte = list[index]
-        buffer[index] = byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
-      }
+      for index in 0..<list.count { buffer[index] = list[index].asciiLowercased }
       count = list.count
     }
     var names: [Range<Int>] = []

@@ -2,11 +2,26 @@
 
 private import Glibc
 
+extension UInt8 {
+  /// The letter of ASCII in lower case; any other byte as it is.
+  @inlinable @inline(__always)
+  package var asciiLowercased: UInt8 { self &- UInt8(ascii: "A") < 26 ? self | 0x20 : self }
+}
+
 extension UnsafeRawBufferPointer {
   /// Whether the bytes are those of `text`.
   @inlinable
   package func spells(_ text: StaticString) -> Bool {
     count == text.utf8CodeUnitCount && begins(with: text)
+  }
+
+  /// Whether the bytes are those of `text`, which is in lower case, or the same in other cases of ASCII's letters.
+  @inlinable @inline(__always)
+  package func spellsIgnoringCase(_ text: StaticString) -> Bool {
+    guard count == text.utf8CodeUnitCount else { return false }
+    let lowercase = text.utf8Start
+    for index in 0..<count where self[index].asciiLowercased != lowercase[index] { return false }
+    return true
   }
 
   /// Whether the bytes begin with those of `text`.
@@ -45,11 +60,15 @@ extension UnsafeRawBufferPointer {
   }
 
   /// Without spaces at either end.
-  package var trimmingSpaces: UnsafeRawBufferPointer {
+  package var trimmingSpaces: UnsafeRawBufferPointer { trimming { $0 == UInt8(ascii: " ") } }
+
+  /// Without the bytes at either end that are `padding`.
+  @inlinable
+  package func trimming(_ padding: (UInt8) -> Bool) -> UnsafeRawBufferPointer {
     var start = 0
     var end = count
-    while start < end, self[start] == UInt8(ascii: " ") { start += 1 }
-    while start < end, self[end - 1] == UInt8(ascii: " ") { end -= 1 }
+    while start < end, padding(self[start]) { start += 1 }
+    while start < end, padding(self[end - 1]) { end -= 1 }
     return UnsafeRawBufferPointer(rebasing: self[start..<end])
   }
 

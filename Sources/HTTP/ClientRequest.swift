@@ -1,5 +1,7 @@
 // A request as a client sends it.
 
+private import Base
+
 /// A request that has been checked to be one message, whatever its parts are made of.
 struct ClientRequest {
   let method: String
@@ -59,8 +61,8 @@ struct ClientRequest {
 
   private static func isClientsField(_ name: UnsafeRawBufferPointer) -> Bool {
     switch name.count {
-    case 14: spells(name, "content-length")
-    case 17: spells(name, "transfer-encoding")
+    case 14: name.spellsIgnoringCase("content-length")
+    case 17: name.spellsIgnoringCase("transfer-encoding")
     default: false
     }
   }

@@ -31,12 +31,6 @@ func isPaddingCharacter(_ byte: UInt8) -> Bool {
     || byte == UInt8(ascii: "\n") || byte == 0
 }
 
-/// The letter in lower case; any other byte as it is.
-@inline(__always)
-func lowercased(_ byte: UInt8) -> UInt8 {
-  byte &- 65 < 26 ? byte | 0x20 : byte
-}
-
 /// Whether `bytes` hold a control character other than tab: nothing of a field value or a target.
 ///
 /// Without an early exit, so that the compiler makes vector instructions of it.

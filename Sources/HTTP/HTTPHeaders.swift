@@ -52,7 +52,7 @@ package struct HTTPHeaders: Sendable {
     self.fieldsStart = fieldsStart
     self.bytes.withUnsafeMutableBufferPointer { bytes in
       for field in fields {
-        for index in field.name { bytes[index] = lowercased(bytes[index]) }
+        for index in field.name { bytes[index] = bytes[index].asciiLowercased }
       }
     }
   }
@@ -88,7 +88,7 @@ package struct HTTPHeaders: Sendable {
     fields.contains { field in
       matches(field, name)
         && bytes[field.value].split(separator: UInt8(ascii: ",")).contains { element in
-          equalsIgnoringCase(trimmed(element), token)
+          element.withUnsafeBytes { equalsIgnoringCase($0.trimming(isWhiteSpace), token) }
         }
     }
   }
@@ -133,7 +133,7 @@ package struct HTTPHeaders: Sendable {
         fields.first { field in
           guard Int(field.nameCount) == name.count else { return false }
           for index in 0..<name.count
-          where bytes[Int(field.nameStart) + index] != lowercased(name[index]) { return false }
+          where bytes[Int(field.nameStart) + index] != name[index].asciiLowercased { return false }
           return true
         }
       }
@@ -152,7 +152,7 @@ package struct HTTPHeaders: Sendable {
     return bytes.withUnsafeBufferPointer { bytes in
       var position = Int(field.nameStart)
       for byte in utf8 {
-        if bytes[position] != lowercased(byte) { return false }
+        if bytes[position] != byte.asciiLowercased { return false }
         position += 1
       }
       return true
@@ -187,13 +187,10 @@ package struct HTTPHeaders: Sendable {
     _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
   ) -> Bool {
     guard !name.isEmpty, name.allSatisfy(isTokenCharacter) else { return false }
-    var lower = 0
-    var upper = value.count
-    while lower < upper, isPaddingCharacter(value[lower]) { lower += 1 }
-    while upper > lower, isPaddingCharacter(value[upper - 1]) { upper -= 1 }
+    let value = value.trimming(isPaddingCharacter)
     let nameStart = bytes.count
     let valueStart = nameStart + name.count + 2
-    guard let end = UInt32(exactly: valueStart + upper - lower) else { return false }
+    guard let end = UInt32(exactly: valueStart + value.count) else { return false }
     if fields.isEmpty {
       bytes.reserveCapacity(Self.usualBytes)
       fields.reserveCapacity(Self.usualCount)
@@ -201,9 +198,11 @@ package struct HTTPHeaders: Sendable {
     bytes += name
     bytes.append(UInt8(ascii: ":"))
     bytes.append(UInt8(ascii: " "))
-    bytes += value.from(lower).upTo(upper - lower)
+    bytes += value
     bytes.withUnsafeMutableBufferPointer { bytes in
-      for index in nameStart..<nameStart + name.count { bytes[index] = lowercased(bytes[index]) }
+      for index in nameStart..<nameStart + name.count {
+        bytes[index] = bytes[index].asciiLowercased
+      }
       // A tab is part of a value as a space is.
       for index in valueStart..<Int(end)
       where isPaddingCharacter(bytes[index]) && bytes[index] != UInt8(ascii: "\t") {
@@ -217,7 +216,7 @@ package struct HTTPHeaders: Sendable {
         nameStart: UInt32(truncatingIfNeeded: nameStart),
         nameCount: UInt32(truncatingIfNeeded: name.count),
         valueStart: UInt32(truncatingIfNeeded: valueStart),
-        valueCount: UInt32(truncatingIfNeeded: upper - lower)))
+        valueCount: UInt32(truncatingIfNeeded: value.count)))
     return true
   }
 
@@ -264,16 +263,8 @@ extension HTTPHeaders: CustomStringConvertible {
   }
 }
 
-/// Without white space at either end.
-func trimmed(_ slice: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-  var slice = slice
-  while let byte = slice.first, isWhiteSpace(byte) { slice.removeFirst() }
-  while let byte = slice.last, isWhiteSpace(byte) { slice.removeLast() }
-  return slice
-}
-
 /// Whether `bytes` spell `text`, which is ASCII, in either case.
 func equalsIgnoringCase(_ bytes: some Collection<UInt8>, _ text: String) -> Bool {
   bytes.count == text.utf8.count
-    && zip(bytes, text.utf8).allSatisfy { lowercased($0) == lowercased($1) }
+    && zip(bytes, text.utf8).allSatisfy { $0.asciiLowercased == $1.asciiLowercased }
 }

@@ -5,6 +5,8 @@
 // Content-Length even if equal, a list in one, signs, Content-Length beside Transfer-Encoding, any
 // Transfer-Encoding but one `chunked`, and any at all in HTTP/1.0.
 
+private import Base
+
 /// Where a body ends.
 package enum BodyFraming: Equatable {
   /// There is no body.
@@ -39,16 +41,16 @@ struct FramingFields {
     name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer
   ) throws(HTTPRejection) {
     switch name.count {
-    case 4 where spells(name, "host"): try noteHost(value)
-    case 6 where spells(name, "expect"):
-      if spells(value, "100-continue") { expectsContinue = true }
-    case 10 where spells(name, "connection"):
+    case 4 where name.spellsIgnoringCase("host"): try noteHost(value)
+    case 6 where name.spellsIgnoringCase("expect"):
+      if value.spellsIgnoringCase("100-continue") { expectsContinue = true }
+    case 10 where name.spellsIgnoringCase("connection"):
       forEachElement(of: value) { element in
-        if spells(element, "close") { closes = true }
-        if spells(element, "keep-alive") { keepsAlive = true }
+        if element.spellsIgnoringCase("close") { closes = true }
+        if element.spellsIgnoringCase("keep-alive") { keepsAlive = true }
       }
-    case 14 where spells(name, "content-length"): try noteContentLength(value)
-    case 17 where spells(name, "transfer-encoding"): noteTransferEncoding(value)
+    case 14 where name.spellsIgnoringCase("content-length"): try noteContentLength(value)
+    case 17 where name.spellsIgnoringCase("transfer-encoding"): noteTransferEncoding(value)
     default: break
     }
   }
@@ -81,7 +83,7 @@ struct FramingFields {
       case .invalid: break
       case .chunked: found = .invalid  // Nothing may follow `chunked`, not even itself.
       case .absent, .unsupported:
-        if spells(element, "chunked") {
+        if element.spellsIgnoringCase("chunked") {
           found = found == .absent ? .chunked : .unsupported
         } else {
           found = element.first.map(isTokenCharacter) == true ? .unsupported : .invalid
@@ -114,28 +116,12 @@ struct FramingFields {
   }
 }
 
-/// Whether `bytes` spell `text`, which is lower-case ASCII, in either case.
-@inline(__always)
-func spells(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
-  guard bytes.count == text.utf8CodeUnitCount else { return false }
-  let expected = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-  for index in 0..<bytes.count where lowercased(bytes[index]) != expected[index] { return false }
-  return true
-}
-
 /// Calls `body` with each element of a comma-separated list, without white space around it.
 ///
 /// Empty elements are skipped (RFC 9110, section 5.6.1).
 func forEachElement(of list: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
-  var start = 0
-  while start <= list.count {
-    var end = start
-    while end < list.count, list[end] != UInt8(ascii: ",") { end += 1 }
-    var lower = start
-    var upper = end
-    while lower < upper, isWhiteSpace(list[lower]) { lower += 1 }
-    while lower < upper, isWhiteSpace(list[upper - 1]) { upper -= 1 }
-    if lower < upper { body(UnsafeRawBufferPointer(rebasing: list[lower..<upper])) }
-    start = end + 1
+  list.forEachPart(between: UInt8(ascii: ",")) { part in
+    let element = part.trimming(isWhiteSpace)
+    if !element.isEmpty { body(element) }
   }
 }

@@ -1,5 +1,6 @@
 // Parses the head of a request: RFC 9112, section 3.
 
+private import Base
 private import Glibc
 
 /// A request's head with what it means for the connection.
@@ -98,10 +99,8 @@ package struct RequestParser {
 
   /// The minor version of `HTTP/1.x`; the preface of HTTP/2 and other versions are refused by 505.
   private static func parseVersion(_ text: UnsafeRawBufferPointer) throws(HTTPRejection) -> Int {
-    guard text.count == 8, spells(UnsafeRawBufferPointer(rebasing: text[..<5]), "http/"),
-      text[0] == UInt8(ascii: "H"), text[1] == UInt8(ascii: "T"), text[2] == UInt8(ascii: "T"),
-      text[3] == UInt8(ascii: "P"), text[5] &- 48 < 10, text[6] == UInt8(ascii: "."),
-      text[7] &- 48 < 10
+    guard text.count == 8, text.begins(with: "HTTP/"), text[5] &- 48 < 10,
+      text[6] == UInt8(ascii: "."), text[7] &- 48 < 10
     else { throw HTTPRejection(400, "invalid HTTP version") }
     guard text[5] == UInt8(ascii: "1") else {
       throw HTTPRejection(505, "unsupported HTTP version")

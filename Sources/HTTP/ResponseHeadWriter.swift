@@ -63,11 +63,11 @@ struct ResponseHeadWriter {
   /// Told apart by the length first, as most fields are none of these.
   private static func isServersField(_ name: UnsafeRawBufferPointer) -> Bool {
     switch name.count {
-    case 4: spells(name, "date")
-    case 6: spells(name, "server")
-    case 10: spells(name, "connection")
-    case 14: spells(name, "content-length")
-    case 17: spells(name, "transfer-encoding")
+    case 4: name.spellsIgnoringCase("date")
+    case 6: name.spellsIgnoringCase("server")
+    case 10: name.spellsIgnoringCase("connection")
+    case 14: name.spellsIgnoringCase("content-length")
+    case 17: name.spellsIgnoringCase("transfer-encoding")
     default: false
     }
   }

@@ -6,6 +6,7 @@
 // in it. So it is read from its end, and only as far as proxies that are trusted vouch for it: the client is
 // the first address from the end that is not a trusted proxy's.
 
+private import Base
 package import Reactor
 
 /// The proxies whose `X-Forwarded-For` is believed.
@@ -39,7 +40,8 @@ package struct TrustedProxies: Sendable {
 
   /// An address with or without a port, and with or without brackets.
   private static func address(_ element: Substring) -> SocketAddress? {
-    let text = String(decoding: trimmed(Array(element.utf8)[...]), as: UTF8.self)
+    var element = element
+    let text = element.withUTF8 { UnsafeRawBufferPointer($0).trimming(isWhiteSpace).text }
     if let address = SocketAddress(ip: text, port: 0) { return address.unmapped }
     if let address = SocketAddress(parsing: text), !address.isUnix { return address.unmapped }
     guard text.hasPrefix("["), text.hasSuffix("]") else { return nil }

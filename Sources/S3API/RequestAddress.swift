@@ -28,13 +28,9 @@ package struct RootDomain: Sendable {
     if let colon = name.lastIndex(of: UInt8(ascii: ":")) { name = name[..<colon] }
     if name.last == UInt8(ascii: ".") { name = name.dropLast() }
     guard name.count > suffix.count,
-      zip(name.suffix(suffix.count), suffix).allSatisfy({ Self.lowercased($0) == $1 })
+      zip(name.suffix(suffix.count), suffix).allSatisfy({ $0.asciiLowercased == $1 })
     else { return nil }
     return Substring(name.dropLast(suffix.count)).lowercased()
-  }
-
-  private static func lowercased(_ byte: UInt8) -> UInt8 {
-    byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
   }
 }
 
