@@ -95,17 +95,9 @@ package struct CivilTime: Equatable, Sendable {
   /// `2026-11-21T09:22:00.123Z`, as S3 writes dates in XML (ISO 8601).
   package var iso8601: String {
     DateText.make { text in
-      text.number(year, 4)
-      text.literal("-")
-      text.number(month, 2)
-      text.literal("-")
-      text.number(day, 2)
+      writeDay(separator: "-", to: &text)
       text.literal("T")
-      text.number(hour, 2)
-      text.literal(":")
-      text.number(minute, 2)
-      text.literal(":")
-      text.number(second, 2)
+      writeTime(separator: ":", to: &text)
       text.literal(".")
       text.number(millisecond, 3)
       text.literal("Z")
@@ -123,11 +115,7 @@ package struct CivilTime: Equatable, Sendable {
       text.literal(" ")
       text.number(year, 4)
       text.literal(" ")
-      text.number(hour, 2)
-      text.literal(":")
-      text.number(minute, 2)
-      text.literal(":")
-      text.number(second, 2)
+      writeTime(separator: ":", to: &text)
       text.literal(" GMT")
     }
   }
@@ -135,22 +123,30 @@ package struct CivilTime: Equatable, Sendable {
   /// `20261121T092200Z`, as AWS Signature Version 4 writes dates.
   package var basic: String {
     DateText.make { text in
-      writeDay(to: &text)
+      writeDay(separator: "", to: &text)
       text.literal("T")
-      text.number(hour, 2)
-      text.number(minute, 2)
-      text.number(second, 2)
+      writeTime(separator: "", to: &text)
       text.literal("Z")
     }
   }
 
   /// `20261121`: the day of a Signature Version 4 scope.
-  package var basicDay: String { DateText.make { writeDay(to: &$0) } }
+  package var basicDay: String { DateText.make { writeDay(separator: "", to: &$0) } }
 
-  private func writeDay(to text: inout DateText) {
+  private func writeDay(separator: StaticString, to text: inout DateText) {
     text.number(year, 4)
+    text.literal(separator)
     text.number(month, 2)
+    text.literal(separator)
     text.number(day, 2)
+  }
+
+  private func writeTime(separator: StaticString, to text: inout DateText) {
+    text.number(hour, 2)
+    text.literal(separator)
+    text.number(minute, 2)
+    text.literal(separator)
+    text.number(second, 2)
   }
 
   /// Reads `20261121T092200Z`.
