@@ -11,14 +11,14 @@ package enum DateText {
     let fields = [(0, 4, "-"), (5, 2, "-"), (8, 2, "T"), (11, 2, ":"), (14, 2, ":"), (17, 2, "")]
     var numbers: [Int] = []
     for (start, count, separator) in fields {
-      guard let number = number(bytes[start..<start + count]),
+      guard let number = Int(digits: bytes[start..<start + count]),
         separator.isEmpty || separator == "T" || bytes[start + count] == separator.utf8.first
       else { return nil }
       numbers.append(number)
     }
     var rest = bytes[19...]
     if rest.first == UInt8(ascii: ".") {
-      let digits = rest.dropFirst().prefix { number([$0]) != nil }
+      let digits = rest.dropFirst().prefix { Int(digits: [$0]) != nil }
       guard !digits.isEmpty else { return nil }
       rest = rest.dropFirst(digits.count + 1)
     }
@@ -35,22 +35,13 @@ package enum DateText {
   private static func offsetMinutes(_ bytes: ArraySlice<UInt8>) -> Int? {
     if bytes.count == 1, bytes.first.map({ $0 | 0x20 }) == UInt8(ascii: "z") { return 0 }
     let text = Array(bytes)
-    guard text.count == 6, text[3] == UInt8(ascii: ":"), let hours = number(text[1...2]),
-      let minutes = number(text[4...5]), hours < 24, minutes < 60
+    guard text.count == 6, text[3] == UInt8(ascii: ":"), let hours = Int(digits: text[1...2]),
+      let minutes = Int(digits: text[4...5]), hours < 24, minutes < 60
     else { return nil }
     switch text[0] {
     case UInt8(ascii: "+"): return hours * 60 + minutes
     case UInt8(ascii: "-"): return -(hours * 60 + minutes)
     default: return nil
     }
-  }
-
-  private static func number(_ bytes: some Sequence<UInt8>) -> Int? {
-    var value = 0
-    for byte in bytes {
-      guard (0x30...0x39).contains(byte) else { return nil }
-      value = value * 10 + Int(byte - 0x30)
-    }
-    return value
   }
 }

@@ -160,9 +160,9 @@ package struct CivilTime: Equatable, Sendable {
   /// Reads `20261121T092200Z` from bytes.
   package init?(basic bytes: UnsafeRawBufferPointer) {
     guard bytes.count == 16, bytes[8] == UInt8(ascii: "T"), bytes[15] == UInt8(ascii: "Z"),
-      let year = number(bytes[0..<4]), let month = number(bytes[4..<6]),
-      let day = number(bytes[6..<8]), let hour = number(bytes[9..<11]),
-      let minute = number(bytes[11..<13]), let second = number(bytes[13..<15])
+      let year = Int(digits: bytes[0..<4]), let month = Int(digits: bytes[4..<6]),
+      let day = Int(digits: bytes[6..<8]), let hour = Int(digits: bytes[9..<11]),
+      let minute = Int(digits: bytes[11..<13]), let second = Int(digits: bytes[13..<15])
     else { return nil }
     self.init(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
   }
@@ -178,9 +178,9 @@ package struct CivilTime: Equatable, Sendable {
       let month = Self.months.firstIndex(where: { month in
         bytes.withUnsafeBytes { $0.from(8).upTo(3).spells(month) }
       }),
-      let day = number(bytes[5..<7]), let year = number(bytes[12..<16]),
-      let hour = number(bytes[17..<19]), let minute = number(bytes[20..<22]),
-      let second = number(bytes[23..<25])
+      let day = Int(digits: bytes[5..<7]), let year = Int(digits: bytes[12..<16]),
+      let hour = Int(digits: bytes[17..<19]), let minute = Int(digits: bytes[20..<22]),
+      let second = Int(digits: bytes[23..<25])
     else { return nil }
     self.init(
       year: year, month: month + 1, day: day, hour: hour, minute: minute, second: second)
@@ -226,13 +226,4 @@ private struct DateText {
     }
     count += length
   }
-}
-
-private func number(_ bytes: some Collection<UInt8>) -> Int? {
-  var value = 0
-  for byte in bytes {
-    guard (48...57).contains(byte) else { return nil }
-    value = value * 10 + Int(byte - 48)
-  }
-  return value
 }

@@ -143,12 +143,7 @@ extension TOMLParser {
 
   /// Takes exactly `count` digits.
   private static func takeNumber(_ text: inout ArraySlice<UInt8>, _ count: Int) -> Int? {
-    var value = 0
-    guard text.count >= count else { return nil }
-    for byte in text.prefix(count) {
-      guard (0x30...0x39).contains(byte) else { return nil }
-      value = value * 10 + Int(byte - 0x30)
-    }
+    guard text.count >= count, let value = Int(digits: text.prefix(count)) else { return nil }
     text.removeFirst(count)
     return value
   }

@@ -65,11 +65,8 @@ struct FramingFields {
   ) throws(HTTPRejection) {
     guard contentLength == nil else { throw HTTPRejection(400, "more than one Content-Length") }
     // 18 digits are below 2^63 and above any size of a file.
-    guard (1...18).contains(value.count) else { throw HTTPRejection(400, "invalid Content-Length") }
-    var length: UInt64 = 0
-    for byte in value {
-      guard byte &- 48 < 10 else { throw HTTPRejection(400, "invalid Content-Length") }
-      length = length &* 10 &+ UInt64(byte &- 48)
+    guard value.count <= 18, let length = UInt64(digits: value) else {
+      throw HTTPRejection(400, "invalid Content-Length")
     }
     contentLength = length
   }

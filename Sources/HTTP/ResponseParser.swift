@@ -1,6 +1,8 @@
 // Parses the head of a response: RFC 9112, section 4. As strict as for requests: a peer that frames its
 // messages badly is not asked again on the same connection.
 
+private import Base
+
 /// A response's head with what it means for the connection.
 package struct ParsedResponse {
   package var head: HTTPResponseHead
@@ -59,12 +61,9 @@ package struct ResponseParser {
       line[8] == UInt8(ascii: " "), line.count == 12 || line[12] == UInt8(ascii: " "),
       !holdsControlCharacter(line)
     else { throw HTTPRejection(502, "invalid status line") }
-    var status = 0
-    for byte in line[9..<12] {
-      guard byte &- 48 < 10 else { throw HTTPRejection(502, "invalid status") }
-      status = status * 10 + Int(byte &- 48)
+    guard let status = Int(digits: line[9..<12]), (100...599).contains(status) else {
+      throw HTTPRejection(502, "invalid status")
     }
-    guard (100...599).contains(status) else { throw HTTPRejection(502, "invalid status") }
     return (status, line[7] == UInt8(ascii: "0") ? 0 : 1)
   }
 }

@@ -1,5 +1,7 @@
 // Networks of IP addresses, as configuration files write them: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.1`.
 
+private import Base
+
 /// The addresses that begin with the same bits.
 package struct IPNetwork: Equatable, Sendable {
   /// An IPv4 address is in the lowest bits.
@@ -17,9 +19,7 @@ package struct IPNetwork: Equatable, Sendable {
     let width = isIPv6 ? 128 : 32
     var length = width
     if parts.count == 2 {
-      guard !parts[1].isEmpty, parts[1].utf8.allSatisfy({ (48...57).contains($0) }),
-        let number = Int(parts[1]), number <= width
-      else { return nil }
+      guard let number = Int(digits: parts[1].utf8), number <= width else { return nil }
       length = number
     }
     // A shift by all 128 bits gives 0, which is the mask of `::/0`.

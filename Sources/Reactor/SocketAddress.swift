@@ -4,6 +4,7 @@
 //   [::]:3900             IPv6; a scope may follow the address: [fe80::1%eth0]:3901
 //   /run/grange.sock      a Unix socket, by its path; also unix:/run/grange.sock
 
+private import Base
 private import CLinux
 private import Glibc
 
@@ -165,10 +166,9 @@ package struct HostAndPort: Hashable, Sendable {
       port = defaultPort
       return
     }
-    let digits = rest.dropFirst()
-    guard rest.hasPrefix(":"), !digits.isEmpty, digits.utf8.allSatisfy({ (48...57).contains($0) }),
-      let number = UInt16(digits)
-    else { return nil }
+    guard rest.hasPrefix(":"), let number = UInt16(digits: rest.utf8.dropFirst()) else {
+      return nil
+    }
     port = number
   }
 }

@@ -45,9 +45,9 @@ enum UploadPartCopy {
     guard let text = headers["x-amz-copy-source-range"] else { return 0..<source.sizeBytes }
     let bounds = text.dropFirst("bytes=".utf8.count).split(
       separator: "-", omittingEmptySubsequences: false)
-    let isDigits = bounds.allSatisfy { $0.utf8.allSatisfy { (48...57).contains($0) } }
-    guard text.hasPrefix("bytes="), isDigits, bounds.count == 2, let first = UInt64(bounds[0]),
-      let last = UInt64(bounds[1]), first <= last
+    guard text.hasPrefix("bytes="), bounds.count == 2,
+      let first = UInt64(digits: bounds[0].utf8), let last = UInt64(digits: bounds[1].utf8),
+      first <= last
     else {
       throw S3Error(
         .invalidArgument, "The x-amz-copy-source-range must have the form bytes=first-last.")

@@ -1,5 +1,7 @@
 // Durations as people write them in configuration files: `90s`, `30m`, `24h`, `7d`.
 
+private import Base
+
 extension Duration {
   private static let units: [(suffix: Character, seconds: Int64)] = [
     ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1),
@@ -8,7 +10,7 @@ extension Duration {
   /// Reads a whole number and one of the units `s`, `m`, `h`, `d`.
   package init?(text: String) {
     guard let unit = Self.units.first(where: { $0.suffix == text.last }),
-      text.dropLast().allSatisfy({ ("0"..."9").contains($0) }), let number = Int64(text.dropLast())
+      let number = Int64(digits: text.utf8.dropLast())
     else { return nil }
     let (seconds, overflow) = number.multipliedReportingOverflow(by: unit.seconds)
     if overflow { return nil }
