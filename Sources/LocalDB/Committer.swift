@@ -103,7 +103,7 @@ final class Committer: @unchecked Sendable {
       measureRoom()
       return
     }
-    transaction.runActions()
+    transaction.endCommit()
     for write in done { write.succeed() }
     for (write, error) in failed { write.fail(error) }
     checkpointIfLarge()

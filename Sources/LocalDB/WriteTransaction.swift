@@ -12,7 +12,7 @@ package struct CommitObserver: Sendable {
   let didEnd: @Sendable () -> Void
 
   package init(
-    willCommit: @escaping @Sendable () -> Void, didEnd: @escaping @Sendable () -> Void
+    willCommit: @escaping @Sendable () -> Void = {}, didEnd: @escaping @Sendable () -> Void
   ) {
     self.willCommit = willCommit
     self.didEnd = didEnd
@@ -25,8 +25,6 @@ package struct CommitObserver: Sendable {
 package final class WriteTransaction: ReadTransaction {
   private var usesSavepoints = false
   private var savepointIsOpen = false
-  private var actions: [@Sendable () -> Void] = []
-  private var actionsBefore = 0
   private var observers: [CommitObserver] = []
   private var observersBefore = 0
   private var isCommitting = false
@@ -72,12 +70,6 @@ package final class WriteTransaction: ReadTransaction {
     guard !tree.gathers else { return gathered.set(tree, Array(key), to: nil) }
     try store(tree, key, nil)
   }
-
-  /// Runs `action` once this body's changes are durable, before the caller of `write` goes on;
-  /// never when they are not kept.
-  ///
-  /// It runs on the writer's thread and must be short.
-  package func afterCommit(_ action: @escaping @Sendable () -> Void) { actions.append(action) }
 
   /// Tells `observer` of the commit of this body's changes, if it comes to that.
   ///
@@ -131,7 +123,6 @@ package final class WriteTransaction: ReadTransaction {
     hasChanges = false
     hasStored = false
     hadStored = false
-    actions.removeAll(keepingCapacity: true)
     observers.removeAll(keepingCapacity: true)
   }
 
@@ -140,7 +131,6 @@ package final class WriteTransaction: ReadTransaction {
     hadChanges = hasChanges
     hadStored = hadStored || hasStored
     hasStored = false
-    actionsBefore = actions.count
     observersBefore = observers.count
     gathered.beginBody()
   }
@@ -163,7 +153,6 @@ package final class WriteTransaction: ReadTransaction {
       connection.rollBack()
       try connection.run(.begin)
     }
-    actions.removeLast(actions.count - actionsBefore)
     observers.removeLast(observers.count - observersBefore)
     gathered.undoBody()
     hasStored = false
@@ -187,25 +176,18 @@ package final class WriteTransaction: ReadTransaction {
     gathered.trim()
   }
 
-  private func endCommit() {
-    guard isCommitting else { return }
-    isCommitting = false
-    for observer in observers { observer.didEnd() }
-    observers.removeAll(keepingCapacity: true)
-  }
-
   /// Undoes everything since `begin`.
   func rollBack() {
     connection.rollBack()
     gathered.forget()
-    actions.removeAll(keepingCapacity: true)
     endCommit()
   }
 
-  /// Runs what `afterCommit` and `observeCommit` registered.
-  func runActions() {
-    endCommit()
-    for action in actions { action() }
-    actions.removeAll(keepingCapacity: true)
+  /// Tells the observers that the commit, if there was one, has ended.
+  func endCommit() {
+    guard isCommitting else { return }
+    isCommitting = false
+    for observer in observers { observer.didEnd() }
+    observers.removeAll(keepingCapacity: true)
   }
 }

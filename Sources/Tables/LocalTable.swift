@@ -58,8 +58,8 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
 
   /// How many changes the rows of a fully replicated table have had since it was opened.
   ///
-  /// It grows once a change is durable, before its writer is answered: whoever kept what was read before is
-  /// told that it may be outdated.
+  /// It grows once the commit of a change has ended, before its writer is answered: whoever kept what was read before
+  /// is told that it may be outdated.
   package var changeNumber: UInt64 { changes.load(ordering: .acquiring) }
 
   /// Tells who keeps rows that `transaction` changes the one at `key`.
@@ -69,7 +69,8 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
         CommitObserver(willCommit: { cache.willChange(key) }, didEnd: { cache.didChange() }))
     }
     if schema.isFullyReplicated {
-      transaction.afterCommit { self.changes.add(1, ordering: .releasing) }
+      transaction.observeCommit(
+        CommitObserver(didEnd: { self.changes.add(1, ordering: .releasing) }))
     }
   }
 

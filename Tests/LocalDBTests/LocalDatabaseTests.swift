@@ -119,19 +119,19 @@ import Testing
     database.close()
   }
 
-  @Test func afterCommitRunsOnlyForWhatIsKept() async throws {
+  @Test func anObserverIsToldOnlyOfWhatIsKept() async throws {
     struct Refused: Error {}
     let database = try folder.open()
     let tree = try database.tree("a")
     let counter = MetricsRegistry().counter("kept_total", "")
     try await database.write { transaction in
       try transaction.put(tree, [1], [])
-      transaction.afterCommit { counter.add() }
+      transaction.observeCommit(CommitObserver(didEnd: { counter.add() }))
     }
     #expect(counter.current == 1)
     await #expect(throws: Refused.self) {
       try await database.write { transaction in
-        transaction.afterCommit { counter.add() }
+        transaction.observeCommit(CommitObserver(didEnd: { counter.add() }))
         throw Refused()
       }
     }
