@@ -70,17 +70,17 @@ package struct AccessKeyRow: Equatable, Sendable {
   package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 160)
     writer.version(1)
-    writer.u64(changed.rawValue)
-    writer.u64(created.rawValue)
+    writer.timestamp(changed)
+    writer.timestamp(created)
     writer.signed(createdWall.milliseconds)
     writer.bool(key == nil)
     if let key {
       writer.string(key.secret)
-      writer.u64(key.name.timestamp.rawValue)
+      writer.timestamp(key.name.timestamp)
       writer.string(key.name.value)
-      writer.u64(key.mayCreateBuckets.timestamp.rawValue)
+      writer.timestamp(key.mayCreateBuckets.timestamp)
       writer.bool(key.mayCreateBuckets.value)
-      writer.u64(key.expiration.timestamp.rawValue)
+      writer.timestamp(key.expiration.timestamp)
       writer.optional(key.expiration.value) { $0.signed($1.milliseconds) }
     }
     writer.raw(trailing)
@@ -90,8 +90,8 @@ package struct AccessKeyRow: Equatable, Sendable {
   package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
-    changed = Timestamp(rawValue: try reader.u64())
-    created = Timestamp(rawValue: try reader.u64())
+    changed = try reader.timestamp()
+    created = try reader.timestamp()
     createdWall = WallTime(milliseconds: try reader.signed())
     key = try reader.bool() ? nil : try Key(from: &reader)
     trailing = reader.remaining()
@@ -101,11 +101,11 @@ package struct AccessKeyRow: Equatable, Sendable {
 extension AccessKeyRow.Key {
   init(from reader: inout BinaryReader) throws(BinaryError) {
     secret = try reader.string(max: RowLimits.nameBytesMax)
-    let nameTime = Timestamp(rawValue: try reader.u64())
+    let nameTime = try reader.timestamp()
     name = Register(try reader.string(max: RowLimits.nameBytesMax), at: nameTime)
-    let createTime = Timestamp(rawValue: try reader.u64())
+    let createTime = try reader.timestamp()
     mayCreateBuckets = Register(try reader.bool(), at: createTime)
-    let expirationTime = Timestamp(rawValue: try reader.u64())
+    let expirationTime = try reader.timestamp()
     let expires = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
       WallTime(milliseconds: try reader.signed())
     }

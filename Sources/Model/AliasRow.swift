@@ -95,9 +95,9 @@ package struct AliasRow: Equatable, Sendable {
   package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 64)
     writer.version(1)
-    writer.u64(changed.rawValue)
+    writer.timestamp(changed)
     writer.varint(epoch)
-    writer.u64(claimed.rawValue)
+    writer.timestamp(claimed)
     writer.id(bucket)
     writer.bool(isReleased)
     writer.raw(trailing)
@@ -107,9 +107,9 @@ package struct AliasRow: Equatable, Sendable {
   package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
-    changed = Timestamp(rawValue: try reader.u64())
+    changed = try reader.timestamp()
     epoch = try reader.varint()
-    claimed = Timestamp(rawValue: try reader.u64())
+    claimed = try reader.timestamp()
     bucket = try reader.id()
     isReleased = try reader.bool()
     trailing = reader.remaining()

@@ -49,7 +49,7 @@ package struct AttemptRow<Content: AttemptContent>: Equatable, Sendable {
   }
 
   func write(to writer: inout BinaryWriter) {
-    writer.u64(timestamp.rawValue)
+    writer.timestamp(timestamp)
     writer.id(uploadID)
     writer.u8(content == nil ? 0 : 1)
     content?.write(to: &writer)
@@ -57,7 +57,7 @@ package struct AttemptRow<Content: AttemptContent>: Equatable, Sendable {
   }
 
   init(from reader: inout BinaryReader) throws(BinaryError) {
-    timestamp = Timestamp(rawValue: try reader.u64())
+    timestamp = try reader.timestamp()
     uploadID = try reader.id()
     switch try reader.u8() {
     case 0: content = nil

@@ -65,23 +65,23 @@ package struct BucketRow: Equatable, Sendable {
   package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 128)
     writer.version(1)
-    writer.u64(changed.rawValue)
-    writer.u64(created.rawValue)
+    writer.timestamp(changed)
+    writer.timestamp(created)
     writer.signed(createdWall.milliseconds)
-    writer.u64(state.timestamp.rawValue)
+    writer.timestamp(state.timestamp)
     writer.u8(state.value.rawValue)
     if state.value != .deleted {
       writer.list(grants.entries) { writer, entry in
         writer.string(entry.key)
-        writer.u64(entry.register.timestamp.rawValue)
+        writer.timestamp(entry.register.timestamp)
         writer.u8(entry.register.value)
       }
       writer.list(names.entries) { writer, entry in
         writer.bytes(entry.key.sortKey)
-        writer.u64(entry.register.timestamp.rawValue)
+        writer.timestamp(entry.register.timestamp)
         writer.bool(entry.register.value)
       }
-      writer.u64(quota.timestamp.rawValue)
+      writer.timestamp(quota.timestamp)
       quota.value.write(to: &writer)
     }
     writer.raw(trailing)
@@ -91,17 +91,17 @@ package struct BucketRow: Equatable, Sendable {
   package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
-    changed = Timestamp(rawValue: try reader.u64())
-    created = Timestamp(rawValue: try reader.u64())
+    changed = try reader.timestamp()
+    created = try reader.timestamp()
     createdWall = WallTime(milliseconds: try reader.signed())
-    let stateTime = Timestamp(rawValue: try reader.u64())
+    let stateTime = try reader.timestamp()
     guard let value = State(rawValue: try reader.u8()) else { throw .invalidValue }
     state = Register(value, at: stateTime)
     quota = Register(.none, at: created)
     if value != .deleted {
       grants.entries = try Self.grants(&reader)
       names.entries = try Self.names(&reader)
-      let quotaTime = Timestamp(rawValue: try reader.u64())
+      let quotaTime = try reader.timestamp()
       quota = Register(try BucketQuota(from: &reader), at: quotaTime)
     }
     trailing = reader.remaining()
@@ -118,7 +118,7 @@ package struct BucketRow: Equatable, Sendable {
       guard key.utf8.allSatisfy({ $0 < 0x80 }) else { throw .invalidValue }
       if let previous, previous >= key { throw .notCanonical }
       previous = key
-      let time = Timestamp(rawValue: try reader.u64())
+      let time = try reader.timestamp()
       return .init(key: key, register: Register(try reader.u8(), at: time))
     }
   }
@@ -134,7 +134,7 @@ package struct BucketRow: Equatable, Sendable {
       }
       if let previous, previous >= key { throw .notCanonical }
       previous = key
-      let time = Timestamp(rawValue: try reader.u64())
+      let time = try reader.timestamp()
       return .init(key: key, register: Register(try reader.bool(), at: time))
     }
   }

@@ -25,14 +25,14 @@ struct DropParts: TableOperation {
   func encode(_ input: Input) -> [UInt8] {
     KeyedInput.encode(input.key) { writer in
       writer.id(input.multipart)
-      writer.u64(input.timestamp.rawValue)
+      writer.timestamp(input.timestamp)
     }
   }
 
   func decode(_ bytes: [UInt8]) throws -> Input {
     try KeyedInput.decode(bytes) { key, reader in
       Input(
-        key: key, multipart: try reader.id(), timestamp: Timestamp(rawValue: try reader.u64()))
+        key: key, multipart: try reader.id(), timestamp: try reader.timestamp())
     }
   }
 

@@ -37,9 +37,9 @@ struct EndDeletion: TableOperation {
     var writer = BinaryWriter(capacity: 64)
     writer.version(1)
     writer.id(input.bucket)
-    writer.u64(input.mark.rawValue)
+    writer.timestamp(input.mark)
     writer.bool(input.isConfirmed)
-    writer.u64(input.timestamp.rawValue)
+    writer.timestamp(input.timestamp)
     return writer.bytes
   }
 
@@ -47,8 +47,8 @@ struct EndDeletion: TableOperation {
     try BinaryReader.read(bytes) { (reader: inout BinaryReader) throws -> Input in
       _ = try reader.version(upTo: 1)
       return Input(
-        bucket: try reader.id(), mark: Timestamp(rawValue: try reader.u64()),
-        isConfirmed: try reader.bool(), timestamp: Timestamp(rawValue: try reader.u64()))
+        bucket: try reader.id(), mark: try reader.timestamp(),
+        isConfirmed: try reader.bool(), timestamp: try reader.timestamp())
     }
   }
 

@@ -62,7 +62,7 @@ package struct ManifestRow: Equatable, Sendable {
   package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 64 + blocks.count * 36)
     writer.version(1)
-    writer.u64(timestamp.rawValue)
+    writer.timestamp(timestamp)
     writer.u8(isDeleted ? 0 : 1)
     if !isDeleted {
       writer.bytes(owner.partitionKey)
@@ -76,7 +76,7 @@ package struct ManifestRow: Equatable, Sendable {
   package init(_ bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: 1)
-    timestamp = Timestamp(rawValue: try reader.u64())
+    timestamp = try reader.timestamp()
     switch try reader.u8() {
     case 0:
       isDeleted = true

@@ -32,7 +32,7 @@ struct PutVersion: TableOperation {
   func encode(_ input: Input) -> [UInt8] {
     KeyedInput.encode(input.key) { writer in
       writer.u64(input.stamp.rawValue)
-      writer.optional(input.replaces) { $0.u64($1.rawValue) }
+      writer.optional(input.replaces) { $0.timestamp($1) }
       input.row.write(to: &writer)
     }
   }
@@ -41,7 +41,7 @@ struct PutVersion: TableOperation {
     try KeyedInput.decode(bytes) { key, reader in
       let stamp = BucketStamp(rawValue: try reader.u64())
       let replaces = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
-        Timestamp(rawValue: try reader.u64())
+        try reader.timestamp()
       }
       return Input(key: key, row: try VersionRow(from: &reader), stamp: stamp, replaces: replaces)
     }

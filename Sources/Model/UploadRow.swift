@@ -92,7 +92,7 @@ package struct UploadRow: Equatable, Sendable {
   }
 
   func write(to writer: inout BinaryWriter) {
-    writer.u64(timestamp.rawValue)
+    writer.timestamp(timestamp)
     writer.u8(state.rawValue)
     writer.u8(purpose.rawValue)
     writer.signed(begun.milliseconds)
@@ -117,7 +117,7 @@ package struct UploadRow: Equatable, Sendable {
   }
 
   init(from reader: inout BinaryReader) throws(BinaryError) {
-    timestamp = Timestamp(rawValue: try reader.u64())
+    timestamp = try reader.timestamp()
     guard let state = State(rawValue: try reader.u8()),
       let purpose = Purpose(rawValue: try reader.u8())
     else { throw .invalidValue }

@@ -36,7 +36,7 @@ final class FloorTable: Sendable {
     let stored = try transaction.get(tree, [partition]) { try Self.decode($0, tree) }
     guard timestamp > stored ?? .zero else { return }
     var writer = BinaryWriter(capacity: 8)
-    writer.u64(timestamp.rawValue)
+    writer.timestamp(timestamp)
     try transaction.put(tree, [partition], writer.bytes)
   }
 

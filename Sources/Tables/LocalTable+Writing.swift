@@ -137,7 +137,7 @@ extension LocalTable {
   private func clockObstacle(to timestamp: Timestamp, newest: Timestamp) -> ReplicaAnswer? {
     guard clock.isTooFarAhead(timestamp), timestamp > newest.next else { return nil }
     var writer = BinaryWriter(capacity: 8)
-    writer.u64(clock.now().rawValue)
+    writer.timestamp(clock.now())
     return .refused(code: RefusalCode.clockAhead, payload: writer.bytes)
   }
 
@@ -210,7 +210,7 @@ extension LocalTable {
 
   func tombstoneKey(_ timestamp: Timestamp, _ diskKey: [UInt8]) -> [UInt8] {
     var writer = BinaryWriter(capacity: 8 + diskKey.count)
-    writer.u64(timestamp.rawValue)
+    writer.timestamp(timestamp)
     writer.raw(diskKey)
     return writer.bytes
   }

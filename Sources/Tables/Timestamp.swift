@@ -6,6 +6,7 @@
 // later write of the same row is then ordered by the stale answer that it gets.
 
 package import Base
+package import Codecs
 private import Synchronization
 
 /// A point in the order of writes: milliseconds since 1970 and a counter.
@@ -40,6 +41,18 @@ extension Timestamp: CustomStringConvertible {
   /// The date and the counter, for logs.
   package var description: String {
     CivilTime(WallTime(milliseconds: milliseconds)).iso8601 + "+\(rawValue & 0xFFFF)"
+  }
+}
+
+extension BinaryWriter {
+  /// Writes a timestamp: 64 bits, the most significant first, so that their bytes are in its order too.
+  package mutating func timestamp(_ value: Timestamp) { u64(value.rawValue) }
+}
+
+extension BinaryReader {
+  /// Reads a timestamp.
+  package mutating func timestamp() throws(BinaryError) -> Timestamp {
+    Timestamp(rawValue: try u64())
   }
 }
 
