@@ -1,8 +1,8 @@
 // Comparing files with references.
 //
-// Both are walked in the order of names, one leaf directory (`<aa>/<bb>`) at a time, so memory is bounded by the
-// files of a leaf: a 65,536th of all. What looks wrong while clients write may only be half done: each suspect is
-// looked at again under the lock of its hash before it is reported.
+// Both are walked in the order of names, one folder at a time, so memory is bounded by its names: a 256th of all. The
+// files and counts of one second byte are one step, so that no thread is held for long. What looks wrong while clients
+// write may only be half done: each suspect is looked at again under the lock of its hash before it is reported.
 
 import Base
 import LocalDB
@@ -51,7 +51,7 @@ extension BlockService {
 
   // MARK: Files and counts
 
-  /// One block as a leaf's listing and the counts show it.
+  /// One block as a folder's listing and the counts show it.
   private enum Suspect: Sendable {
     case fileWithoutReference(BlockHash)
     case referenceWithoutFile(BlockHash)
@@ -70,71 +70,79 @@ extension BlockService {
   ) async throws {
     var sizes = [Int](repeating: 0, count: store.directories.all.count)
     for first in UInt8.min...UInt8.max {
-      let leaves = try await runtime.blocking { [store, counts] in
-        Set(try store.leaves(first: first) + counts.secondBytes(first: first)).sorted()
+      let (listings, counted) = try await runtime.blocking { [store, counts] in
+        (
+          try store.directories.all.map { try store.listing(of: first, in: $0) },
+          try counts.secondBytes(first: first)
+        )
       }
-      for second in leaves {
+      for listing in listings {
+        report.setAside += listing.setAside
+        if !isSweep { for path in listing.strays { report.add(.strayFile, path) } }
+      }
+      for second in Set(listings.flatMap(\.hashes.keys) + counted).sorted() {
         try Task.checkCancellation()
-        let leaf = try await runtime.blocking { [self] in
-          try look(at: [first, second], options, isSweep: isSweep)
+        let step = try await runtime.blocking { [self] in
+          let files = listings.map { $0.hashes[second] ?? [] }
+          return try look(at: [first, second], files, options, isSweep: isSweep)
         }
-        report.add(leaf.found)
-        for (index, size) in leaf.sizes.enumerated() { sizes[index] += size }
-        for suspect in leaf.suspects { try await examine(suspect, options, &report) }
+        report.add(step.found)
+        for (index, size) in step.sizes.enumerated() { sizes[index] += size }
+        for suspect in step.suspects { try await examine(suspect, options, &report) }
       }
     }
     // Writes of the meantime may be missing: a capacity is not exact to the block.
     for (directory, size) in zip(store.directories.all, sizes) { directory.setUsed(size) }
   }
 
-  private struct Leaf: Sendable {
+  /// What one step of a walk found.
+  private struct Step: Sendable {
     var found = BlockCheckReport()
     var suspects: [Suspect] = []
     /// The bytes of the files, by directory.
     var sizes: [Int]
   }
 
-  /// Compares the files of one leaf directory with the counts.
+  /// Compares the files whose names begin with `prefix` with the counts.
   ///
   /// Blocks the thread.
+  ///
+  /// - Parameter files: By data directory, as they were listed; some may be gone since, and others have come.
   private func look(
-    at prefix: [UInt8], _ options: CheckOptions, isSweep: Bool
-  ) throws -> Leaf {
-    var leaf = Leaf(sizes: [Int](repeating: 0, count: store.directories.all.count))
+    at prefix: [UInt8], _ files: [[BlockHash]], _ options: CheckOptions, isSweep: Bool
+  ) throws -> Step {
+    var step = Step(sizes: [Int](repeating: 0, count: store.directories.all.count))
     // Counts after files: a file that is deleted in between would look like a reference without file, and
     // is looked at again.
     var hashes: Set<BlockHash> = []
     for (index, directory) in store.directories.all.enumerated() {
-      let listing = try store.listing(of: prefix, in: directory)
-      leaf.found.setAside += listing.setAside
-      if !isSweep { for path in listing.strays { leaf.found.add(.strayFile, path) } }
-      for hash in listing.hashes {
-        hashes.insert(hash)
-        leaf.found.files += 1
+      for hash in files[index] {
         let place = BlockPlace(directory: directory, hash: hash)
-        let length = try store.fileLength(place) ?? 0
-        leaf.sizes[index] += length
-        leaf.found.fileBytes += length
+        guard let length = try store.fileLength(place) else { continue }
+        hashes.insert(hash)
+        step.found.files += 1
+        step.sizes[index] += length
+        step.found.fileBytes += length
         if isSweep {
           if directory.keepsUnknown { hashes.remove(hash) }
         } else if case .corrupt(let place, let fault) = store.examine(
           place, thoroughly: options.thorough)
         {
-          leaf.suspects.append(.corrupt(place, fault))
+          step.suspects.append(.corrupt(place, fault))
         }
       }
     }
     for (hash, count) in try counts.counts(prefix: prefix) {
       let hasFile = hashes.remove(hash) != nil
-      if count.live > 0 { leaf.found.referencedBlocks += 1 }
+      if count.live > 0 { step.found.referencedBlocks += 1 }
       if count.live == 0 {
-        leaf.found.waitingForDeletion += hasFile ? 1 : 0
+        step.found.waitingForDeletion += hasFile ? 1 : 0
       } else if !hasFile, !isSweep {
-        leaf.suspects.append(.referenceWithoutFile(hash))
+        step.suspects.append(.referenceWithoutFile(hash))
       }
     }
-    leaf.suspects += hashes.sorted().map { .fileWithoutReference($0) }
-    return leaf
+    step.suspects += hashes.sorted().map { .fileWithoutReference($0) }
+    return step
   }
 
   /// Looks at a suspect again, under its lock, and repairs it if that is wanted.

@@ -27,20 +27,20 @@ extension BlockService {
     guard now >= delay else { return 0 }
     let entries = try counts.deletions(until: now - delay, limit: Self.deletedAtOnceMax)
     if entries.isEmpty { return 0 }
-    var leaves: Set<String> = []
+    var folders: Set<String> = []
     var deleted: Set<BlockHash> = []
     var postponed: [DeletionEntry] = []
     for entry in entries {
       switch try await delete(entry) {
       case .deleted(let paths):
-        leaves.formUnion(paths)
+        folders.formUnion(paths)
         deleted.insert(entry.hash)
       case .needed: break
       case .postponed: postponed.append(entry)
       }
     }
     // The queue forgets a file only when it cannot come back.
-    for leaf in leaves.sorted() { try await syncs.sync(leaf) }
+    for folder in folders.sorted() { try await syncs.sync(folder) }
     let counts = counts
     let finished = deleted
     let later = postponed

@@ -171,7 +171,7 @@ package final class BlockService: Sendable {
     let file = try await runtime.blocking { [self] in try findOrWrite(hash, bytes) }
     guard let place = file.unsynced else { return file.state }
     do {
-      try await syncs.sync(place.leafPath)
+      try await syncs.sync(place.folderPath)
     } catch {
       if file.state == .present {
         if bytes == nil { return .absent }

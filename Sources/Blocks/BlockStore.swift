@@ -17,7 +17,7 @@ struct BlockPlace: Sendable {
   var hash: BlockHash
 
   var path: String { directory.filePath(hash) }
-  var leafPath: String { directory.leafPath(hash) }
+  var folderPath: String { directory.folderPath(hash) }
 }
 
 /// The block files in a node's data directories.
@@ -84,7 +84,6 @@ package final class BlockStore: Sendable {
     let temporary = directory.temporaryPath(random: random)
     do {
       try files.write(temporary, parts, syncing: syncing)
-      try directory.prepareLeaf(hash)
       try files.rename(temporary, to: place.path)
     } catch {
       _ = try? files.remove(temporary)
@@ -96,7 +95,7 @@ package final class BlockStore: Sendable {
 
   /// Removes the file of a block from every directory.
   ///
-  /// - Returns: The leaf directories that it was removed from.
+  /// - Returns: The folders that it was removed from.
   /// - Throws: `FileError`; `BlockError.directoryLost` when it may be in a directory that is not there.
   func remove(_ hash: BlockHash) throws -> [String] {
     var changed: [String] = []
@@ -107,7 +106,7 @@ package final class BlockStore: Sendable {
       do {
         if try files.remove(place.path) {
           directory.addUsed(-byteCount)
-          changed.append(place.leafPath)
+          changed.append(place.folderPath)
         }
       } catch {
         // A disk that is mounted read-only keeps its files; nothing is lost by that.
@@ -270,7 +269,7 @@ package final class BlockStore: Sendable {
         [("file", place.path), ("fault", fact)])
       return
     }
-    if syncing { try files.syncDirectory(place.leafPath) }
+    if syncing { try files.syncDirectory(place.folderPath) }
     logger.error(
       "A block file is damaged and was set aside; look at the disk's health (smartctl, dmesg).",
       [("file", place.path + ".corrupted"), ("fault", fact)])

@@ -57,7 +57,7 @@ package struct DataDirectories: Sendable {
       let hasBlocks = try known == nil && hasBlocks(option, files)
       opened.append(
         DataDirectory(
-          option, files: files, syncing: syncing,
+          option, files: files,
           remembered: Remembered(
             id: id, usedBytes: known?.usedBytes ?? 0,
             keepsUnknown: known?.keepsUnknown ?? hasBlocks)))
@@ -102,7 +102,14 @@ package struct DataDirectories: Sendable {
   private static func hasBlocks(
     _ option: DataDirectoryOptions, _ files: any FileSystem
   ) throws -> Bool {
-    try files.list(option.path).contains { $0.utf8.count == 2 && Hex.decode($0) != nil }
+    try folders(option, files).contains { try !files.list("\(option.path)/\($0)").isEmpty }
+  }
+
+  /// The names of the folders for block files that are there.
+  private static func folders(
+    _ option: DataDirectoryOptions, _ files: any FileSystem
+  ) throws -> Set<String> {
+    Set(try files.list(option.path).filter { $0.utf8.count == 2 && Hex.decode($0) != nil })
   }
 
   /// Makes `path` and the folders above it.
@@ -120,7 +127,11 @@ package struct DataDirectories: Sendable {
     do { try body() } catch let error as FileError where error.isReadOnly {}
   }
 
-  /// Empties `tmp`, and makes what an earlier run may have renamed without synchronising survive.
+  /// Empties `tmp`, makes the folders for block files, and makes what an earlier run may have renamed without
+  /// synchronising survive.
+  ///
+  /// All folders at once and from the start: one that is made for the first of its blocks costs that upload a sync
+  /// of its own, and disks spread folders, so that many of them are many seeks.
   private static func prepare(
     _ option: DataDirectoryOptions, _ syncing: Bool, _ files: any FileSystem
   ) throws {
@@ -128,6 +139,11 @@ package struct DataDirectories: Sendable {
     let temporary = "\(option.path)/tmp"
     try files.makeDirectory(temporary)
     for name in try files.list(temporary) { _ = try files.remove("\(temporary)/\(name)") }
+    let known = try folders(option, files)
+    for first in UInt8.min...UInt8.max {
+      let name = Hex.encode([first])
+      if !known.contains(name) { try files.makeDirectory("\(option.path)/\(name)") }
+    }
     // Without this a block found whole could be one that a killed process had not made durable yet.
     if syncing { try files.syncAll(option.path) }
   }

@@ -3,7 +3,7 @@
 // Invariants:
 //   1. Nothing is created below a directory whose marker was not read: a disk that is not mounted must not be
 //      replaced by the empty folder it is mounted on.
-//   2. A leaf directory (`<aa>/<bb>`) that `prepareLeaf` has answered for survives a power cut.
+//   2. The 256 folders for block files are there, and survive a power cut, before the first block is written.
 
 package import Base
 private import Synchronization
@@ -32,24 +32,19 @@ package final class DataDirectory: Sendable {
   package let options: DataDirectoryOptions
   package let id: DataDirectoryID
   let files: any FileSystem
-  private let syncing: Bool
   private let lost = Atomic<Bool>(false)
   private let fault = Mutex<FileError?>(nil)
   private let used: Atomic<Int>
   private let lastRoom = Atomic<Int>(0)
-  /// A bit for each `<aa>`, then for each `<aa>/<bb>`: whether it survives a power cut.
-  private let durable = Mutex([UInt64](repeating: 0, count: (256 + 65_536) / 64))
 
   /// Whether only an operator decides about files without references here.
   package let keepsUnknown: Bool
 
   init(
-    _ options: DataDirectoryOptions, files: any FileSystem, syncing: Bool,
-    remembered: DataDirectories.Remembered
+    _ options: DataDirectoryOptions, files: any FileSystem, remembered: DataDirectories.Remembered
   ) {
     self.options = options
     self.files = files
-    self.syncing = syncing
     id = remembered.id
     keepsUnknown = remembered.keepsUnknown
     used = Atomic(remembered.usedBytes)
@@ -98,50 +93,21 @@ package final class DataDirectory: Sendable {
     return lost.exchange(!isHere, ordering: .relaxed) == isHere
   }
 
-  /// `<data>/<aa>/<bb>`.
-  package func leafPath(_ hash: BlockHash) -> String {
-    let hex = hash.hex
-    return "\(path)/\(hex.prefix(2))/\(hex.dropFirst(2).prefix(2))"
-  }
+  /// `<data>/<aa>`: the folder for the names that begin with the byte `first`.
+  package func folderPath(_ first: UInt8) -> String { "\(path)/\(Hex.encode([first]))" }
+
+  /// The folder of the block `hash`.
+  package func folderPath(_ hash: BlockHash) -> String { "\(path)/\(hash.hex.prefix(2))" }
 
   /// Where the file of the block `hash` is, if it is here.
   package func filePath(_ hash: BlockHash) -> String {
     let hex = hash.hex
-    return "\(path)/\(hex.prefix(2))/\(hex.dropFirst(2).prefix(2))/\(hex)"
+    return "\(path)/\(hex.prefix(2))/\(hex)"
   }
 
   /// Where a file being written is until it is whole.
   func temporaryPath(random: any RandomSource) -> String {
     "\(path)/tmp/\(Hex.encode(random.bytes(16)))"
-  }
-
-  /// Makes the leaf directory of `hash` so that it survives a power cut.
-  ///
-  /// Most calls find the bit set. The first one in a process for a leaf pays, even if the leaf is there: it may
-  /// have been made a moment ago by another upload that has not synchronised it yet.
-  func prepareLeaf(_ hash: BlockHash) throws(FileError) {
-    let bytes = hash.bytes
-    let top = Int(bytes[0])
-    let leaf = 256 + top * 256 + Int(bytes[1])
-    if isDurable(leaf) { return }
-    let leafPath = leafPath(hash)
-    let topPath = String(leafPath.dropLast(3))
-    if !isDurable(top) {
-      try files.makeDirectory(topPath)
-      if syncing { try files.syncDirectory(path) }
-      setDurable(top)
-    }
-    try files.makeDirectory(leafPath)
-    if syncing { try files.syncDirectory(topPath) }
-    setDurable(leaf)
-  }
-
-  private func isDurable(_ bit: Int) -> Bool {
-    durable.withLock { $0[bit >> 6] >> UInt64(bit & 63) & 1 == 1 }
-  }
-
-  private func setDurable(_ bit: Int) {
-    durable.withLock { $0[bit >> 6] |= 1 << UInt64(bit & 63) }
   }
 
   /// The room for more blocks: what the disk has beyond `reserve`, and what the capacity leaves.

@@ -5,7 +5,9 @@ package import Base
 /// The contents of the file `grange-data`.
 package struct DataDirectoryMarker: Equatable, Sendable {
   static let fileName = "grange-data"
-  private static let firstLine = "grange data directory 1"
+  /// Followed by the version of the layout: 1 had two levels of folders.
+  private static let title = "grange data directory "
+  private static let firstLine = title + "2"
   /// Longer than any marker; a larger file is something else.
   private static let byteCountMax = 4096
 
@@ -44,6 +46,11 @@ package struct DataDirectoryMarker: Equatable, Sendable {
       return String(decoding: bytes[..<count], as: UTF8.self)
     }
     guard let marker = DataDirectoryMarker(text: text) else {
+      if text.hasPrefix(title), !text.hasPrefix(firstLine + "\n") {
+        throw BlockError.unusable(
+          "\(path) has the layout of another version of Grange: use that version, or another data directory"
+        )
+      }
       throw BlockError.unusable("\(name) is damaged: restore it, or use another data directory")
     }
     return marker

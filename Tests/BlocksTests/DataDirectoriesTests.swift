@@ -11,7 +11,7 @@ import Testing
     let node = try #require(NodeID(hex: String(repeating: "ab", count: 32)))
     let directory = try #require(DataDirectoryID(hex: String(repeating: "cd", count: 16)))
     let marker = DataDirectoryMarker(node: node, directory: directory)
-    let text = "grange data directory 1\nnode \(node.hex)\ndirectory \(directory.hex)\n"
+    let text = "grange data directory 2\nnode \(node.hex)\ndirectory \(directory.hex)\n"
     #expect(marker.text == text)
     #expect(DataDirectoryMarker(text: text) == marker)
     #expect(DataDirectoryMarker(text: text + "later field\n") == marker)
@@ -26,6 +26,28 @@ import Testing
     #expect(throws: BlockError.self) {
       try world.open(one) { $0.node = NodeID(random: SeededRandom(seed: 8)) }
     }
+  }
+
+  @Test func aLayoutOfAnotherVersionIsRefusedAndLeftAsItIs() throws {
+    let world = try BlockWorld(seed: 1)
+    _ = try world.open(one)
+    let marker = try #require(world.files["/data/a/grange-data"])
+    let other = String(decoding: marker, as: UTF8.self).replacing(
+      "directory 2", with: "directory 1")
+    world.files["/data/a/grange-data"] = Array(other.utf8)
+    let error = #expect(throws: BlockError.self) { try world.open(one) }
+    #expect("\(try #require(error))".contains("layout of another version of Grange"))
+    #expect(world.files["/data/a/grange-data"] == Array(other.utf8))
+  }
+
+  @Test func blocksWithoutMarkerAreOfNobodyKnownButEmptyFoldersAreNoBlocks() throws {
+    let world = try BlockWorld(seed: 1)
+    for folder in ["/data/a", "/data/a/00", "/data/a/4f"] { world.files.addFolder(folder) }
+    let file = "/data/a/4f/" + String(repeating: "4f", count: 32)
+    world.files[file] = [1]
+    #expect(throws: BlockError.self) { try world.open(one) }
+    world.files[file] = nil
+    _ = try world.open(one)
   }
 
   @Test func leftoversInTmpAreRemovedAtTheStart() throws {
