@@ -1,5 +1,6 @@
 // What a request says about its body: length, coding, digests, checksums.
 
+import Base
 import Crypto
 package import HTTP
 package import Model
@@ -35,9 +36,11 @@ package struct BodyClaims: Sendable {
     }
     switch payload {
     case .chunked(let isSigned, _):
-      guard let length = headers["x-amz-decoded-content-length"].flatMap({ UInt64($0) }) else {
+      guard let text = headers["x-amz-decoded-content-length"],
+        let length = UInt64(digits: text.utf8)
+      else {
         throw S3Error(
-          .missingContentLength, "The header x-amz-decoded-content-length is missing.")
+          .missingContentLength, "The header x-amz-decoded-content-length is missing or no number.")
       }
       plainLength = length
       chunks = isSigned ? signature?.chunks : nil

@@ -82,7 +82,7 @@ package struct SignatureClaim: Sendable {
     guard time.basicDay == scope.day else {
       throw Self.malformedQuery("The day of X-Amz-Credential is not that of X-Amz-Date.")
     }
-    guard let expiry = try query.value("X-Amz-Expires").flatMap({ Int($0) }),
+    guard let expiry = try query.value("X-Amz-Expires").flatMap({ Int(digits: $0.utf8) }),
       (1...Self.expirySecondsMax).contains(expiry)
     else {
       throw Self.malformedQuery("X-Amz-Expires must be from 1 to \(Self.expirySecondsMax) seconds.")

@@ -49,7 +49,7 @@ package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     if let percent = text.firstIndex(of: "%") {
       address = text[..<percent]
       let name = String(text[text.index(after: percent)...])
-      scope = UInt32(name) ?? if_nametoindex(name)
+      scope = UInt32(digits: name.utf8) ?? if_nametoindex(name)
       if scope == 0 { return nil }
     }
     var v6 = in6_addr()

@@ -103,7 +103,7 @@ package struct NamedPart: Equatable {
   ///
   /// - Throws: `MalformedXML`; `InvalidPart` when a checksum cannot be read.
   package init(_ element: XMLElement) throws(S3Error) {
-    guard let number = element.trimmedText(of: "PartNumber").flatMap({ Int($0) }),
+    guard let number = element.trimmedText(of: "PartNumber").flatMap({ Int(digits: $0.utf8) }),
       let etag = element.trimmedText(of: "ETag")
     else { throw S3Error(.malformedXML, "Each part needs a PartNumber and an ETag.") }
     self.number = number
@@ -137,7 +137,7 @@ struct CompletionExpectation {
       type = nil
     }
     if let text = headers["x-amz-mp-object-size"] {
-      guard let size = UInt64(text) else {
+      guard let size = UInt64(digits: text.utf8) else {
         throw S3Error(.invalidRequest, "The header x-amz-mp-object-size is not a number.")
       }
       sizeBytes = size

@@ -69,7 +69,7 @@ enum GetObjectAttributes {
     _ name: String, _ headers: HTTPHeaders
   ) throws(S3Error) -> Int? {
     guard let text = headers[name] else { return nil }
-    guard let number = Int32(text), number >= 0 else {
+    guard let number = Int32(digits: text.utf8) else {
       throw S3Error(.invalidArgument, "The header \(name) is not a number in range.")
     }
     return Int(number)

@@ -112,7 +112,7 @@ final class S3Request {
   /// - Throws: `InvalidArgument` when it is no number from 0 to 2^31 - 1.
   func number(_ name: StaticString) throws(S3Error) -> Int? {
     guard let text = try target.value(name), !text.isEmpty else { return nil }
-    guard let number = Int32(text), number >= 0 else {
+    guard let number = Int32(digits: text.utf8) else {
       throw S3Error(.invalidArgument, "The query parameter \(name) is not a number in range.")
     }
     return Int(number)

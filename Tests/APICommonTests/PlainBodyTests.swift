@@ -147,6 +147,12 @@ import Testing
     (["x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"], .missingContentLength),
     (
       [
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "+1",
+      ], .missingContentLength
+    ),
+    (
+      [
         "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
         "x-amz-decoded-content-length": "1",
       ], .accessDenied

@@ -73,7 +73,7 @@ import Testing
     #expect(code { try verifyExample(AWSExamples.presigned, now: later(-901)) } == .accessDenied)
   }
 
-  @Test(arguments: ["0", "604801", "-1", "", "abc", "99999999999999999999"])
+  @Test(arguments: ["0", "604801", "-1", "%2B60", "+60", "", "abc", "99999999999999999999"])
   func refusesExpiryOutOfBounds(expiry: String) {
     let target = AWSExamples.presigned.target
     guard let range = target.firstRange(of: "Expires=86400") else { return }

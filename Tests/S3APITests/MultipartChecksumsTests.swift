@@ -106,6 +106,7 @@ import Testing
   @Test(arguments: [
     "", "<PartNumber>1</PartNumber>", "<ETag>a</ETag>", "<PartNumber>x</PartNumber><ETag>a</ETag>",
     "<PartNumber>99999999999999999999</PartNumber><ETag>a</ETag>",
+    "<PartNumber>+1</PartNumber><ETag>a</ETag>",
     "<PartNumber>1</PartNumber><ETag>a</ETag><ChecksumCRC32>AA==</ChecksumCRC32>",
   ])
   func refusesPartsThatAreNone(xml: String) {

@@ -121,8 +121,8 @@ import Testing
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
       for query in [
-        "max-keys=x", "max-keys=-1", "encoding-type=x", "list-type=2&continuation-token=x",
-        "prefix=%FF",
+        "max-keys=x", "max-keys=-1", "max-keys=%2B1", "encoding-type=x",
+        "list-type=2&continuation-token=x", "prefix=%FF",
       ] {
         let answer = try await node.expect(400, "GET", "/bucket?" + query)
         #expect(answer.code == "InvalidArgument")

@@ -152,6 +152,9 @@ import Testing
         try await node.expect(
           400, "GET", target, headers: ["x-amz-object-attributes": bad])
       }
+      page.set("x-amz-part-number-marker", "+1")
+      #expect(
+        try await node.expect(400, "GET", target, headers: page).code == "InvalidArgument")
     }
   }
 
@@ -168,7 +171,11 @@ import Testing
         let answer = try await node.expect(400, "POST", upload, body: Self.completion(parts))
         #expect(answer.code == code)
       }
-      for number in ["0", "10001", "x", ""] {
+      let answer = try await node.expect(
+        400, "POST", upload, headers: ["x-amz-mp-object-size": "+\(Self.second.count)"],
+        body: Self.completion([one]))
+      #expect(answer.code == "InvalidRequest")
+      for number in ["0", "10001", "%2B1", "x", ""] {
         let answer = try await node.expect(400, "PUT", upload + "&partNumber=" + number, body: [1])
         #expect(answer.code == "InvalidArgument")
       }
