@@ -84,6 +84,19 @@ def listed(client):
     return [entry.text for entry in response.xml.findall("Contents/Key")]
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT], ids=errno.errorcode.get)
+def test_a_block_that_does_not_fit_is_refused_and_no_fault_of_the_disk(node, failing, code):
+    """Others took the room since it was measured, or a quota leaves less."""
+    server = node(environment=failing.environment).start()
+    client = server.client()
+    failing.set(("write", "/data/", code, 0))
+    assert_refused(client.request("PUT", BUCKET, "a block", body=content(20_000, 1)))
+    assert server.command_json("status")["health"] == "healthy"
+    failing.clear()
+    assert client.request("PUT", BUCKET, "a block", body=content(20_000, 1)).status == 200
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize("left", [0, 40_000])
 def test_a_disk_that_others_fill_under_load_loses_nothing(node, disk_of, seed, left):
     disk = disk_of("600M")

@@ -83,28 +83,35 @@ def test_one_of_several_may_be_lost_at_the_start(node, disk_of):
     assert server.stop() == 0
 
 
-def test_an_empty_disk_that_is_mounted_over_a_running_directory_gets_nothing(node, disk_of):
+@pytest.mark.parametrize("noticed_by", ["a read", "a write"])
+def test_an_empty_disk_that_is_mounted_over_a_running_directory_gets_nothing(
+        node, disk_of, noticed_by):
     places = [disk_of("96M", name).place for name in ("one", "two")]
     server = node(data=places).start()
     stored = fill(server)
-    cover = disk_of("64M", "cover")
+    later = {f"later {number}": content(MEBIBYTE, f"later {number}") for number in range(4)}
+
+    def read():
+        assert 0 < len(read_all(server, stored)) < len(stored)
+
+    def write():
+        for key, data in later.items():
+            assert server.client().request("PUT", BUCKET, key, body=data).status == 200
+
+    # With the most room, so that it would be written to first.
+    cover = disk_of("160M", "cover")
     subprocess.run(["mount", "--bind", cover.place, places[1]], check=True)
     try:
-        refused = read_all(server, stored)
-        assert 0 < len(refused) < len(stored)
+        for step in (read, write) if noticed_by == "a read" else (write, read):
+            step()
+            assert "A data directory has gone away" in server.log_tail()
         status = server.command_json("status")
         assert status["health"] == "degraded"
         assert any(str(places[1]) in line for line in status["attention"])
-        assert "A data directory has gone away" in server.log_tail()
-        client = server.client()
-        for number in range(4):
-            key = f"later {number}"
-            stored[key] = content(MEBIBYTE, key)
-            assert client.request("PUT", BUCKET, key, body=stored[key]).status == 200
         assert contents(cover.place) == ["lost+found"]
     finally:
         subprocess.run(["umount", places[1]], check=True)
     # It is noticed when it is looked for: by a read that would fail, or a write.
-    assert read_all(server, stored) == []
+    assert read_all(server, {**stored, **later}) == []
     assert server.stop() == 0
     assert server.start().stop() == 0

@@ -118,6 +118,7 @@ def keys(scene):
     scene.command("key", "import", "a/b", IMPORTED_SECRET, "--yes")
     scene.command("key", "import", "GK111111111111111111111111", IMPORTED_SECRET)
     scene.command("key", "import", "GK111111111111111111111111", IMPORTED_SECRET + "/", "--yes")
+    scene.command("key", "import", "GK222222222222222222222222", IMPORTED_SECRET + " ", "--yes")
     for arguments in (["list"], ["info", "shown"], ["info", "imported", "--json"], ["list", "--json"],
                       ["update", "shown", "--expires", "30d"], ["allow", "shown", "--create-bucket"],
                       ["rename", "shown", "other"], ["info", "no-such-key"]):
