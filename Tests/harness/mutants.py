@@ -10,9 +10,14 @@ A mutant is a patch with a header of its own:
 Each `# tests:` line is a command that must be green without the bug; with it, one of them must be red.
 Lines of context are few and may drift (`git apply -C1`), so that unrelated changes do not break a
 patch; one that no longer applies or compiles is a failure, as it tests nothing any more.
+
+What was found out is kept in .build/mutants/results, so that a run that was stopped goes on where it was, as long as
+all that is compiled or run is the same.
 """
 
 import fcntl
+import hashlib
+import json
 import os
 import re
 import shlex
@@ -27,6 +32,7 @@ PATCHES = ROOT / "Tests" / "Mutants"
 PLACE = ROOT / ".build" / "mutants"
 TREE = PLACE / "tree"
 LOGS = PLACE / "logs"
+RESULTS = PLACE / "results"
 
 # The first build compiles everything; a loaded machine takes its time.
 BUILD_LIMIT = 2400
@@ -65,14 +71,52 @@ class Mutant:
             sys.exit(f"{path}: names no tests")
 
 
+class Results:
+    """What was found out of one tree: which tests are green without a bug, and what became of the mutants."""
+
+    def __init__(self, tree, fresh):
+        self.kept = {"tree": tree, "green": [], "tried": {}}
+        if RESULTS.exists() and not fresh:
+            before = json.loads(RESULTS.read_text())
+            if before["tree"] == tree:
+                self.kept = before
+
+    def is_known_green(self, test):
+        return test in self.kept["green"]
+
+    def keep_green(self, test):
+        self.kept["green"].append(test)
+        self._write()
+
+    def of(self, mutant):
+        """`(outcome, why, seconds)`, or None."""
+        return self.kept["tried"].get(self._key(mutant))
+
+    def is_known(self, mutant):
+        """Broken is nothing known: what was red without the bug may have been so by chance."""
+        return (self.of(mutant) or ("broken",))[0] != "broken"
+
+    def keep(self, mutant, outcome, why, seconds):
+        self.kept["tried"][self._key(mutant)] = (outcome, why, seconds)
+        self._write()
+
+    @staticmethod
+    def _key(mutant):
+        return hashlib.sha256(mutant.text.encode()).hexdigest()
+
+    def _write(self):
+        draft = RESULTS.with_suffix(".new")
+        draft.write_text(json.dumps(self.kept))
+        draft.replace(RESULTS)
+
+
 def copy_checkout():
-    """Makes TREE the same as the checkout, its uncommitted files included.
+    """Makes TREE the same as the checkout, its uncommitted files included. Returns a hash of all that is compiled or
+    run.
 
     What has not changed is not written, so that it need not be compiled again.
     """
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     names = {name for name in listed if name and (ROOT / name).is_file()}
     for name in sorted(names):
         restore(name)
@@ -83,6 +127,11 @@ def copy_checkout():
                 path.unlink()
     if not ENTRY.exists():
         ENTRY.write_text(ENTRY_TEXT)
+    tree = hashlib.sha256()
+    for name in sorted(names):
+        if name.startswith(("Package.swift", "Sources/", "Tests/")) and not name.startswith("Tests/Mutants/"):
+            tree.update(f"{name} {hashlib.sha256((TREE / name).read_bytes()).hexdigest()}\n".encode())
+    return tree.hexdigest()
 
 
 def restore(name):
@@ -100,10 +149,11 @@ def run(words, log, limit, environment=None):
     with open(log, "ab") as output:
         output.write(f"$ {shlex.join(map(str, words))}\n".encode())
         output.flush()
-        # A group of its own, so that what it started ends with it.
+        # A group of its own, so that what it started ends with it. Not a session: its share of the processors would be
+        # that of a new one, whatever this one was given.
         process = subprocess.Popen(
             words, cwd=TREE, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-            env={**os.environ, **(environment or {})}, start_new_session=True)
+            env={**os.environ, **(environment or {})}, process_group=0)
         try:
             return process.wait(limit)
         except subprocess.TimeoutExpired:
@@ -157,11 +207,11 @@ def plant(mutant, log, *options):
         raise Broken("does not apply")
 
 
-def try_out(mutant, green):
+def try_out(mutant, results):
     """What became of the mutant: killed (by which test), survived."""
     log = LOGS / f"{mutant.name}.log"
     for test in mutant.tests:
-        if not green[test]:
+        if not results.is_known_green(test):
             raise Broken(f"red without the bug: {test}")
     # Not from the checkout: whoever works there meanwhile must not get into this run.
     originals = {name: (TREE / name).read_bytes() for name in mutant.files if (TREE / name).exists()}
@@ -179,19 +229,58 @@ def try_out(mutant, green):
                 (TREE / name).write_bytes(data)
 
 
-def unpatched(mutants):
-    """Which tests are green without a bug."""
+def try_unpatched(tests, results):
+    """Finds out which tests are green without a bug."""
     log = LOGS / "unpatched.log"
     if not build(log):
         sys.exit(f"the checkout does not compile: {log}")
-    green = {}
-    for test in sorted({test for mutant in mutants for test in mutant.tests}):
+    for test in tests:
         try:
-            green[test] = is_green(test, log)
+            if is_green(test, log):
+                results.keep_green(test)
         except Broken as reason:
             print(reason, flush=True)
-            green[test] = False
-    return green
+
+
+def try_all(mutants, results):
+    """Tries those of which nothing is known yet."""
+    began = time.monotonic()
+    tests = sorted({test for mutant in mutants for test in mutant.tests if not results.is_known_green(test)})
+    if tests:
+        try_unpatched(tests, results)
+        green = sum(map(results.is_known_green, tests))
+        print(f"{'unpatched':34} {green} of {len(tests)} test commands green, "
+              f"{time.monotonic() - began:.0f} s", flush=True)
+    for mutant in mutants:
+        began = time.monotonic()
+        try:
+            outcome, why = try_out(mutant, results)
+        except Broken as reason:
+            outcome, why = "broken", str(reason)
+        seconds = time.monotonic() - began
+        results.keep(mutant, outcome, why, seconds)
+        print(f"{mutant.name:34} {outcome:8} {seconds:4.0f} s  {why}", flush=True)
+
+
+def report(mutants, results):
+    """Prints what became of all; the exit code."""
+    counts = {"killed": 0, "survived": 0, "broken": 0}
+    total = 0
+    for mutant in mutants:
+        outcome, why, seconds = results.of(mutant)
+        counts[outcome] += 1
+        total += seconds
+        if outcome != "killed":
+            print(f"{outcome}: {mutant.name} ({why}): {LOGS / mutant.name}.log")
+    commit = git("rev-parse", "--short", "HEAD").strip()
+    changes = ", with changes" if git("status", "--porcelain", "--", "Package.swift", "Sources", "Tests") else ""
+    print(f"commit {commit}{changes}; {total / 60:.1f} minutes for {len(mutants)} mutants")
+    print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    return 0 if counts["killed"] == len(mutants) else 1
+
+
+def git(*words):
+    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def chosen(names):
@@ -217,9 +306,10 @@ def apply_all(mutants):
 
 def main(arguments):
     options = {word for word in arguments if word.startswith("--")}
-    if not options <= {"--list", "--apply"}:
+    if not options <= {"--list", "--apply", "--fresh"}:
         sys.exit(f"no such option: {' '.join(sorted(options))}")
-    mutants = chosen([word for word in arguments if word not in options])
+    names = [word for word in arguments if word not in options]
+    mutants = chosen(names)
     if "--list" in options:
         for mutant in mutants:
             print(f"{mutant.name:34} {mutant.summary}")
@@ -230,28 +320,18 @@ def main(arguments):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         sys.exit("another run uses the copy of this checkout")
-    for old in LOGS.iterdir():
-        old.unlink()
-    began = time.monotonic()
-    copy_checkout()
+    tree = copy_checkout()
     if "--apply" in options:
         return apply_all(mutants)
-    green = unpatched(mutants)
-    print(f"{'unpatched':34} {sum(green.values())} of {len(green)} test commands green, "
-          f"{time.monotonic() - began:.0f} s", flush=True)
-    counts = {"killed": 0, "survived": 0, "broken": 0}
-    for mutant in mutants:
-        began = time.monotonic()
-        try:
-            outcome, why = try_out(mutant, green)
-        except Broken as reason:
-            outcome, why = "broken", str(reason)
-        counts[outcome] += 1
-        print(f"{mutant.name:34} {outcome:8} {time.monotonic() - began:4.0f} s  {why}", flush=True)
-    if counts["killed"] < len(mutants):
-        print(f"logs: {LOGS}")
-    print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
-    return 0 if counts["killed"] == len(mutants) else 1
+    results = Results(tree, fresh="--fresh" in options)
+    # Who names one wants to see it tried.
+    left = [mutant for mutant in mutants if names or not results.is_known(mutant)]
+    for log in [*(LOGS / f"{mutant.name}.log" for mutant in left), LOGS / "unpatched.log"]:
+        log.unlink(missing_ok=True)
+    if len(left) < len(mutants):
+        print(f"{len(mutants) - len(left)} of {len(mutants)} were tried before with the same tree", flush=True)
+    try_all(left, results)
+    return report(mutants, results)
 
 
 if __name__ == "__main__":
