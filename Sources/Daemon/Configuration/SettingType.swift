@@ -256,22 +256,23 @@ extension SettingType where Value == [DataDirectorySetting] {
   static var dataDirectories: Self {
     Self(
       "a path, or [{ path = \"...\", capacity = \"2T\" }, { path = \"...\", read_only = true }]",
-      fromText: { text in
-        let paths = text.split(separator: ",").map { trimmed($0) }
-        return paths.isEmpty || paths.contains("")
-          ? nil : paths.map { DataDirectorySetting(path: $0) }
-      },
+      fromText: dataDirectories(in:),
       fromTOML: { value in
         guard case .array(let elements) = value.kind, !elements.isEmpty else { return nil }
         return all(elements.map(dataDirectory))
       },
       toTOML: { directories in
-        if directories.count == 1, directories[0] == DataDirectorySetting(path: directories[0].path)
-        {
+        // A path with a comma would be two.
+        if directories.count == 1, directories == dataDirectories(in: directories[0].path) {
           return quoted(directories[0].path)
         }
         return "[" + directories.map(shown).joined(separator: ", ") + "]"
       })
+  }
+
+  private static func dataDirectories(in text: String) -> [DataDirectorySetting]? {
+    let paths = text.split(separator: ",").map { trimmed($0) }
+    return paths.isEmpty || paths.contains("") ? nil : paths.map { DataDirectorySetting(path: $0) }
   }
 
   private static func dataDirectory(_ value: TOMLValue) -> DataDirectorySetting? {
