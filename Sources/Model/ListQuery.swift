@@ -1,7 +1,5 @@
 // What a client asks of a listing, and what it gets.
 
-package import Base
-
 /// Where a listing begins.
 package enum ListPosition: Equatable, Sendable {
   /// At the first key.
@@ -64,16 +62,6 @@ package struct ListQuery: Equatable, Sendable {
     }
     return nil
   }
-}
-
-/// An object in a listing.
-package struct ListedObject: Equatable, Sendable {
-  package var key: ObjectKey
-  package var sizeBytes: UInt64
-  package var etag: String
-  package var lastModified: WallTime
-  package var checksumAlgorithms: [ChecksumAlgorithm]
-  package var checksumType: ChecksumType
 }
 
 /// A page of a listing of objects.

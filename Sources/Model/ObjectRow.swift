@@ -35,7 +35,8 @@ package enum ObjectRow: Equatable, Sendable {
     case (.version(let a), .version(let b)): .version(.merged(a, b))
     case (.upload(let a), .upload(let b)): .upload(.merged(a, b))
     case (.part(let a), .part(let b)): .part(.merged(a, b))
-    // Only a faulty node puts a row of one kind under another's sort key; replicas agree all the same.
+    // Only a faulty node puts a row of one kind under another's sort key. Replicas agree all the same, though the
+    // timestamp need not be the newer one.
     default: a.encoded.lexicographicallyPrecedes(b.encoded) ? b : a
     }
   }

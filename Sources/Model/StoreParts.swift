@@ -54,17 +54,10 @@ package final class StoreParts: Sendable {
     self.logger = logger
     clock = replica.clock
     journal = try ObjectJournal(database: replica.database, runtime: runtime)
-    let localBuckets = try replica.register(BucketSchema(journal: journal))
-    let localObjects = try replica.register(ObjectSchema(journal: journal))
-    guards = ObjectGuards(buckets: localBuckets, journal: journal)
-    localObjects.register(PutVersion(guards: guards))
-    localObjects.register(PutPart(guards: guards))
-    localObjects.register(OpenUpload(guards: guards))
-    localObjects.register(EndUpload(guards: guards))
-    localObjects.register(DropParts(guards: guards))
-    localBuckets.register(EndDeletion())
-    objects = Table(local: localObjects, coordinator: coordinator)
-    buckets = Table(local: localBuckets, coordinator: coordinator)
+    let tables = try ReplicaTables(replica, journal)
+    guards = tables.guards
+    objects = Table(local: tables.objects, coordinator: coordinator)
+    buckets = Table(local: tables.buckets, coordinator: coordinator)
     manifests = Table(local: try replica.register(ManifestSchema()), coordinator: coordinator)
     aliases = Table(local: try replica.register(AliasSchema()), coordinator: coordinator)
     accessKeys = Table(local: try replica.register(AccessKeySchema()), coordinator: coordinator)

@@ -66,6 +66,16 @@ package struct RangeRequest: Equatable, Sendable {
   /// The most entries to return.
   package var limit: Int
   package var grouping: DelimiterGrouping?
+
+  package init(
+    partitionKey: [UInt8], from: [UInt8], to: [UInt8]?, limit: Int, grouping: DelimiterGrouping?
+  ) {
+    self.partitionKey = partitionKey
+    self.from = from
+    self.to = to
+    self.limit = limit
+    self.grouping = grouping
+  }
 }
 
 /// A replica's part of a range.

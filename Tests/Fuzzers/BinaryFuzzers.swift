@@ -89,7 +89,7 @@ extension Fuzzer {
     of: [
       "Model/AccessKeyRow", "Model/AliasRow", "Model/AttemptRow", "Model/BucketRow",
       "Model/ManifestRow",
-      "Model/MetadataCoding", "Model/ObjectRow", "Model/Objects+Listing", "Model/PartRow",
+      "Model/MetadataCoding", "Model/ObjectRow", "Model/ListedObject", "Model/PartRow",
       "Model/ReleaseEntry",
       "Model/UploadRow",
       "Model/VersionRow", "Blocks/BlockReference", "Tables/StoredRow",
@@ -100,7 +100,7 @@ extension Fuzzer {
     let random = choices(input)
     switch kind % 10 {
     case 0:
-      try RowCheck(schemas.object, use: use).check(bytes, random)
+      try RowCheck(schemas.object, use: use).check(bytes, random, beside: ofOtherKinds)
       try checkListed(bytes)
       try checkPartition(bytes)
     case 1: try RowCheck(ManifestSchema()) { _ in }.check(bytes, random)
@@ -140,6 +140,17 @@ extension Fuzzer {
         BlockReferenceTable(counts: counts)
       )
     }()
+
+  /// Rows that only a faulty node puts where one of another kind is.
+  private static let ofOtherKinds: [[UInt8]] = {
+    let (time, upload) = (Timestamp(rawValue: 7), UploadID(high: 1, low: 2))
+    let begun = WallTime(milliseconds: 3)
+    return [
+      ObjectRow.version(VersionRow(timestamp: time, uploadID: upload, object: nil)),
+      .upload(UploadRow(timestamp: time, state: .finished, purpose: .object, begun: begun)),
+      .part(PartRow(timestamp: time, uploadID: upload, part: nil)),
+    ].map(\.encoded)
+  }()
 
   /// What is read of the beginning of a row is what all of it says.
   private static func checkListed(_ bytes: [UInt8]) throws {
@@ -283,11 +294,15 @@ private struct RowCheck<Row: Equatable> {
     try? withExactBytes(bytes) { try decode(UnsafeRawBufferPointer($0)) }
   }
 
-  func check(_ bytes: [UInt8], _ random: SeededRandom) throws {
+  /// - Parameter strangers: rows of other kinds, which are merged with this one too.
+  func check(
+    _ bytes: [UInt8], _ random: SeededRandom, beside strangers: [[UInt8]] = []
+  ) throws {
     guard let row = row(bytes) else { return }
     let again = encode(row)
     try require(again == bytes, "written again: \(hex(again))")
     use(row)
+    for stranger in strangers.compactMap(self.row) { try checkStranger(row, stranger) }
     let others = relatives(of: bytes, random)
     for (index, a) in ([row] + others).enumerated() {
       try require(encode(merge(a, a)) == encode(a), "merging a row with itself changes it")
@@ -308,6 +323,15 @@ private struct RowCheck<Row: Equatable> {
       try require(
         left == right, "a merge of three: \(hex(encode(others[0]))) \(hex(encode(others[1])))")
     }
+  }
+
+  /// Replicas that were told of rows of two kinds agree; which times they keep then does not matter.
+  private func checkStranger(_ row: Row, _ stranger: Row) throws {
+    let both = encode(merge(row, stranger))
+    try require(both == encode(merge(stranger, row)), "the order of a merge of two kinds matters")
+    try require(
+      [row, stranger].map(encode).contains(both) || self.row(both) != nil,
+      "what a merge of two kinds gives cannot be read: \(hex(both))")
   }
 
   /// The same with the first `·` in its other spelling: to Swift's String the two are equal.

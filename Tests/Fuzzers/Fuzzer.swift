@@ -28,7 +28,7 @@ package struct Fuzzer: Sendable {
   package static let all: [Fuzzer] = [
     httpRequest, httpResponse, httpChunked, sigV4, awsChunked, s3Request, xml, json, toml,
     configuration, binary,
-    rows, blockFile, sortKeys, tokens, texts,
+    rows, operations, blockFile, sortKeys, tokens, texts,
   ]
 }
 
