@@ -114,22 +114,21 @@ struct ChunkSignatureChecker {
   mutating func update(_ bytes: UnsafeRawBufferPointer) {
     var rest = bytes
     while rest.count > 0, !isBroken {
-      if current == nil {
-        current = announcements.take()
-        remaining = current?.count ?? 0
-        // An empty chunk is the last one: nothing can follow it.
-        guard remaining > 0 else { return isBroken = true }
+      // An empty chunk is the last one: nothing can follow it.
+      guard let chunk = current ?? announcements.take(), chunk.count > 0 else {
+        return isBroken = true
       }
+      if current == nil { remaining = chunk.count }
+      current = chunk
       let count = Int(min(UInt64(rest.count), remaining))
       digest.update(UnsafeRawBufferPointer(rebasing: rest[..<count]))
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
       remaining -= UInt64(count)
-      if remaining == 0 { finishChunk() }
+      if remaining == 0 { finish(chunk) }
     }
   }
 
-  private mutating func finishChunk() {
-    guard let chunk = current else { return }
+  private mutating func finish(_ chunk: AnnouncedChunk) {
     let right = context.chunkSignature(previous: previous, sha256: digest.finish())
     if !constantTimeEquals(right, chunk.signature) { isBroken = true }
     previous = right
@@ -144,8 +143,7 @@ struct ChunkSignatureChecker {
     guard !isBroken, current == nil, let last = announcements.take(), last.count == 0 else {
       return false
     }
-    current = last
-    finishChunk()
+    finish(last)
     guard !isBroken else { return false }
     guard let trailers else { return true }
     guard let signature = trailers.signature else { return false }

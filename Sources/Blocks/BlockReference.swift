@@ -32,7 +32,8 @@ package struct BlockReferenceKey: Hashable, Sendable {
   /// The key of the table's row.
   package var rowKey: RowKey { RowKey(partitionKey: hash.bytes, sortKey: upload.bytes) }
 
-  init?(_ key: RowKey) {
+  /// Takes the key of a row apart; `nil` when it is none.
+  package init?(_ key: RowKey) {
     guard let hash = BlockHash(key.partitionKey), let upload = UploadID(key.sortKey) else {
       return nil
     }

@@ -222,7 +222,7 @@ struct TOMLParser {
       throw failure("'\(path.joined(separator: "."))' is already defined", at: start)
     }
     skipSpace()
-    table[last] = try value(depth: depth + path.count)
+    table.add(last, try value(depth: depth + path.count))
   }
 
   // MARK: Containers

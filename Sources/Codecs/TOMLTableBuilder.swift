@@ -25,27 +25,53 @@ final class TOMLTableBuilder {
   enum Slot {
     case value(TOMLValue)
     case table(TOMLTableBuilder)
-    /// An array of tables, never empty.
-    case tables([TOMLTableBuilder])
+    case tables(Elements)
+  }
+
+  /// The elements of an array of tables, at least one.
+  ///
+  /// Shared, so that appending does not copy them each time.
+  final class Elements {
+    private(set) var last: TOMLTableBuilder
+    private var tables: [TOMLTableBuilder]
+    /// Of the first.
+    private let line: Int
+
+    init(_ first: TOMLTableBuilder) {
+      last = first
+      tables = [first]
+      line = first.line
+    }
+
+    func append(_ table: TOMLTableBuilder) {
+      last = table
+      tables.append(table)
+    }
+
+    /// The finished array.
+    var value: TOMLValue {
+      TOMLValue(.array(tables.map { TOMLValue(.table($0.table), line: $0.line) }), line: line)
+    }
   }
 
   var origin: Origin
   var line: Int
-  private(set) var keys: [String] = []
-  private var slots: [[UInt8]: Slot] = [:]
+  /// In the order of the document.
+  private var slots: [(key: String, slot: Slot)] = []
+  /// Where in `slots` a key is, by its bytes.
+  private var places: [[UInt8]: Int] = [:]
 
   init(origin: Origin, line: Int) {
     self.origin = origin
     self.line = line
   }
 
-  subscript(key: String) -> Slot? {
-    get { slots[Array(key.utf8)] }
-    set {
-      if slots.updateValue(newValue ?? .tables([]), forKey: Array(key.utf8)) == nil {
-        keys.append(key)
-      }
-    }
+  subscript(key: String) -> Slot? { places[Array(key.utf8)].map { slots[$0].slot } }
+
+  /// Puts `slot` under `key`, under which there is nothing yet.
+  func add(_ key: String, _ slot: Slot) {
+    places[Array(key.utf8)] = slots.count
+    slots.append((key, slot))
   }
 
   /// The table under `key` on the way of a header to a deeper one; made if it is missing.
@@ -55,10 +81,10 @@ final class TOMLTableBuilder {
     switch self[key] {
     case nil:
       let table = TOMLTableBuilder(origin: .implied, line: line)
-      self[key] = .table(table)
+      add(key, .table(table))
       return table
     case .table(let table): return table.origin == .inline ? nil : table
-    case .tables(let tables): return tables.last
+    case .tables(let elements): return elements.last
     case .value: return nil
     }
   }
@@ -70,7 +96,7 @@ final class TOMLTableBuilder {
     switch self[key] {
     case nil:
       let table = TOMLTableBuilder(origin: .dotted(section: section), line: line)
-      self[key] = .table(table)
+      add(key, .table(table))
       return table
     case .table(let table) where table.origin == .implied:
       table.origin = .dotted(section: section)
@@ -86,7 +112,7 @@ final class TOMLTableBuilder {
     switch self[key] {
     case nil:
       let table = TOMLTableBuilder(origin: .header, line: line)
-      self[key] = .table(table)
+      add(key, .table(table))
       return table
     case .table(let table) where table.origin == .implied:
       table.origin = .header
@@ -99,31 +125,23 @@ final class TOMLTableBuilder {
   /// The new element that the header `[[key]]` appends; `nil` when it may not.
   func appendTable(_ key: String, line: Int) -> TOMLTableBuilder? {
     let table = TOMLTableBuilder(origin: .header, line: line)
-    let bytes = Array(key.utf8)
-    guard let slot = slots.removeValue(forKey: bytes) else {
-      self[key] = .tables([table])
-      return table
+    switch self[key] {
+    case nil: add(key, .tables(Elements(table)))
+    case .tables(let elements): elements.append(table)
+    case .table, .value: return nil
     }
-    // Taken out and put back, so that appending does not copy the array each time.
-    guard case .tables(var tables) = consume slot else { return nil }
-    tables.append(table)
-    slots[bytes] = .tables(tables)
     return table
   }
 
   /// The finished table.
   var table: TOMLTable {
     TOMLTable(
-      entries: keys.compactMap { key in
-        guard let slot = self[key] else { return nil }
+      entries: slots.map { key, slot in
         let value =
           switch slot {
           case .value(let value): value
           case .table(let table): TOMLValue(.table(table.table), line: table.line)
-          case .tables(let tables):
-            TOMLValue(
-              .array(tables.map { TOMLValue(.table($0.table), line: $0.line) }),
-              line: tables.first?.line ?? line)
+          case .tables(let elements): elements.value
           }
         return TOMLTable.Entry(key: key, value: value)
       })

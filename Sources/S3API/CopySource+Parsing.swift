@@ -8,7 +8,7 @@ extension CopySource {
   ///
   /// - Throws: `InvalidArgument`; `NotImplemented` for a version.
   package static func parse(_ text: String) throws(S3Error) -> (bucket: String, key: [UInt8]) {
-    var path = text.utf8[...]
+    var path = Substring(text).utf8
     if let mark = path.firstIndex(of: UInt8(ascii: "?")) {
       let query = FormCoding.parse(path[path.index(after: mark)...], countMax: 1) ?? []
       guard let field = query.first, field.isNamed("versionId") else { throw invalid }
@@ -18,7 +18,7 @@ extension CopySource {
       path = path[..<mark]
     }
     guard let decoded = PercentCoding.decode(path) else { throw invalid }
-    let bytes = decoded.first == UInt8(ascii: "/") ? decoded.dropFirst() : decoded[...]
+    let bytes = decoded.dropFirst(decoded.first == UInt8(ascii: "/") ? 1 : 0)
     guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")), slash > bytes.startIndex,
       let bucket = String(validating: bytes[..<slash], as: UTF8.self)
     else { throw invalid }

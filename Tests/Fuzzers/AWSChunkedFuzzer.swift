@@ -90,14 +90,18 @@ extension Fuzzer {
     if input[0] & 4 == 4 { try checkSigned(body, hasTrailer: hasTrailer, random) }
     if input[0] & 8 == 8 { try checkUnsigned(body, random) }
     if input[0] & 16 == 16 { try checkPlain(body, random) }
+    if body.elementsEqual("many chunks".utf8) { try checkManyChunks() }
   }
 
   // MARK: Bodies that the input is the data of
 
   private static let time = WallTime(milliseconds: 1_790_000_000_000)
 
-  private static func checkSigned(_ data: [UInt8], hasTrailer: Bool, _ random: SeededRandom) throws
-  {
+  /// The claims of a request and its body, whose chunks and trailer are signed.
+  private static func signed(
+    _ chunks: [ArraySlice<UInt8>], hasTrailer: Bool
+  ) throws -> (claims: BodyClaims, body: [UInt8]) {
+    let data = chunks.flatMap { $0 }
     let secret = "secret"
     let signer = RequestSigner(accessKeyID: "GK1", secret: secret, region: "r")
     var headers: HTTPHeaders = ["host": "a", "x-amz-decoded-content-length": "\(data.count)"]
@@ -108,7 +112,7 @@ extension Fuzzer {
       payloadHash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" + (hasTrailer ? "-TRAILER" : ""), at: time)
     var previous = context.seedSignature
     var body: [UInt8] = []
-    for chunk in pieces(data, random) + [[]] {
+    for chunk in chunks + [[]] {
       previous = context.chunkSignature(previous: previous, sha256: Digests.sha256(Array(chunk)))
       body += "\(String(chunk.count, radix: 16));chunk-signature=\(previous)\r\n".utf8
       body += chunk
@@ -124,9 +128,18 @@ extension Fuzzer {
     body += "\r\n".utf8
     let head = HTTPRequestHead(method: "PUT", target: "/b/k", headers: headers)
     let verifier = SignatureVerifier(region: "r")
-    guard let claim = try SignatureClaim.read(head, target) else { return }
-    let signature = try verifier.verify(claim, head, target, secret: secret)
-    let claims = try BodyClaims(headers, contentLength: UInt64(body.count), signature: signature)
+    let claim = try SignatureClaim.read(head, target)
+    let signature = try claim.map { claim throws(S3Error) in
+      try verifier.verify(claim, head, target, secret: secret)
+    }
+    return (
+      try BodyClaims(headers, contentLength: UInt64(body.count), signature: signature), body
+    )
+  }
+
+  private static func checkSigned(_ data: [UInt8], hasTrailer: Bool, _ random: SeededRandom) throws
+  {
+    let (claims, body) = try signed(pieces(data, random), hasTrailer: hasTrailer)
     try require(plain(claims, body, random) == data, "what was signed is refused")
     let place = random.below(body.count - 2)
     var changed = body
@@ -138,6 +151,30 @@ extension Fuzzer {
     let cut = plain(claims, Array(body[..<place]), random)
     try require(
       cut == nil || cut == data && place >= body.count - 4, "cut at \(place) of \(body.count)")
+  }
+
+  /// Chunks of one byte that all arrive in one piece: as many as may wait, and more.
+  private static func checkManyChunks() throws {
+    for (count, isTaken) in [(3000, true), (5000, false)] {
+      let data = [UInt8](repeating: 0x61, count: count)
+      let (claims, coded) = try signed(data.indices.map { data[$0...$0] }, hasTrailer: false)
+      let taken = try? SimulatedRuntime(seed: 1).run {
+        var rest = coded[...]
+        let body = PlainBody(claims) { buffer in
+          buffer.copyBytes(from: rest)
+          defer { rest = [] }
+          return rest.count
+        }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: coded.count, alignment: 1)
+        defer { buffer.deallocate() }
+        let read = try await body.read(into: buffer)
+        body.digests.observe(UnsafeRawBufferPointer(rebasing: buffer[..<read]))
+        _ = try await body.read(into: buffer)
+        _ = try body.finish()
+        return read
+      }
+      try require(taken == (isTaken ? count : nil), "\(count) chunks at once")
+    }
   }
 
   private static func checkUnsigned(_ data: [UInt8], _ random: SeededRandom) throws {

@@ -4,6 +4,7 @@ import Base
 import Codecs
 import Daemon
 private import Glibc
+private import Synchronization
 
 /// The tables of a document without their lines, which may differ.
 private func lines(_ document: [UInt8], ending: String) -> [UInt8] {
@@ -94,6 +95,8 @@ extension Fuzzer {
 
   /// Where the file under test is: in memory, and of this process alone.
   private static let path = "/dev/shm/grange-fuzz-\(getpid()).toml"
+  /// There is one file, and tests run side by side.
+  private static let oneAtATime = Mutex(())
 
   static let configuration = Fuzzer(
     "configuration",
@@ -106,6 +109,10 @@ extension Fuzzer {
       "Reactor/SocketAddress",
     ]
   ) { input in
+    try oneAtATime.withLock { _ in try checkConfiguration(input) }
+  }
+
+  private static func checkConfiguration(_ input: [UInt8]) throws {
     defer { unlink(path) }
     // As variables, texts of the file's top are read too.
     var environment: [String: String] = [:]

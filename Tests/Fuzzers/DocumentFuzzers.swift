@@ -48,6 +48,10 @@ extension Fuzzer {
     "xml", of: ["Codecs/XMLParser", "Codecs/XMLElement", "S3API/RequestDocument"]
   ) { input in
     let limits = XMLLimits(bytesMax: 1 << 16, depthMax: 8, countMax: 100)
+    if !input.isEmpty {
+      let shorter = XMLLimits(bytesMax: input.count - 1)
+      try require((try? XMLParser.parse(input, limits: shorter)) == nil, "a document too long")
+    }
     if let root = try? XMLParser.parse(input, limits: limits) {
       try require(root.depth <= 8 && root.count <= 100, "a tree above the limits")
       if let bytes = document(root) {
@@ -136,7 +140,11 @@ extension Fuzzer {
       value.array != nil, value.members != nil,
     ]
     try require(found.count { $0 } == 1, "one value of two types")
-    try require((value == JSON.null) == value.isNull && value == value, "equality")
+    try require((value == (nil as JSON)) == value.isNull && value == value, "equality")
+    try require((value == 7) == (value.integer == 7), "equality with a number")
+    try require((value == "text") == (value.string == "text"), "equality with a text")
+    try require((value.double == nil) == !found[2], "a number of either type")
+    try require(JSON.optional(nil).isNull && JSON.count(.max).integer == nil, "what is no value")
     if let number = value.integer.flatMap({ UInt64(exactly: $0) }) {
       try require(JSON.count(number) == value, "a count")
     }

@@ -22,7 +22,7 @@ extension Fuzzer {
     if let name = AliasName(sortKey: input) {
       try require(name.sortKey == input, "two sort keys of one name")
     }
-    for count in [0, 1, 34] {
+    for count in [0, 1, 32, 34] {
       let key = input.withUnsafeBytes { RowKey(diskKey: $0, partitionKeyBytes: count) }
       guard let key else { continue }
       try require(
@@ -32,7 +32,11 @@ extension Fuzzer {
       try require(key.diskKey.first == key.partition, "a disk key in another partition")
       let next = RowKey(partitionKey: key.partitionKey, sortKey: key.sortKey + [0])
       let above = RowKey(partitionKey: key.partitionKey + [0])
+      if let reference = BlockReferenceKey(key) {
+        try require(reference.rowKey == key, "two keys of one block reference")
+      }
       try require(key < next && !(next < key) && key < above, "the order of rows")
+      try require(Set([key, next, above, key]).count == 3, "rows with one key")
     }
     if let end = Partition.end(ofPrefix: input) {
       try require(
@@ -91,10 +95,13 @@ extension Fuzzer {
     try checkFile(input)
     try checkFile(withChecksums(input))
     try checkBlock(input)
-    // More pieces than are read with the header.
-    if !input.isEmpty, choices(input).below(200) == 0 {
+    // More pieces than are read with the header, and more bytes than a block has.
+    if input.elementsEqual("many pieces".utf8) {
+      let random = choices(input)
       try checkBlock(
-        (0..<(1_200_000 / input.count)).flatMap { input + [UInt8(truncatingIfNeeded: $0 &* 31)] })
+        (0..<150_000).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } })
+      let long = [UInt8](repeating: 0, count: BlockFileHeader.plainBytesMax + 1)
+      try require((try? file(of: long)) == nil, "a block that is too long")
     }
   }
 
@@ -155,29 +162,33 @@ extension Fuzzer {
   /// A block written and read, whole and in part; with one bit changed it is refused.
   private static func checkBlock(_ plain: [UInt8]) throws {
     let hash = plain.withUnsafeBytes { BlockHash(naming: $0) }
-    var scratch = [UInt8](repeating: 0, count: plain.count)
-    let file = try scratch.withUnsafeMutableBytes { scratch in
-      try plain.withUnsafeBytes { plain in
-        try BlockFile.withParts(plain, hash: hash, compressor: compressor, scratch: scratch) {
-          $0.flatMap { Array($0) }
-        }
-      }
-    }
+    let file = try file(of: plain)
     try require(try content(file, hash) == plain, "a block written and read")
     let random = choices(plain)
     var changed = file
     changed[random.below(file.count)] ^= UInt8(1 << random.below(8))
     try require((try? content(changed, hash)) == nil, "a changed bit was not seen")
     for cut in [random.below(file.count), file.count] {
-      let reader = FileOfBytes(
-        file, readable: cut, isCached: cut < file.count || random.below(2) == 0)
-      let found = try? content(reader, hash, waiting: !reader.isCached || random.below(2) == 0)
+      let reader = FileOfBytes(file, readable: cut, readsCached: random.below(4))
+      let found = try? content(reader, hash, waiting: random.below(2) == 0)
       try require(found == nil || found == plain, "bytes that are not in the file")
     }
     let range = 0..<random.below(plain.count + 1)
     let pieces = try BlockFileReader(FileOfBytes(file), hash: hash, waiting: true)?.pieces(
       holding: range)
     try require(pieces?.lowerBound == 0, "pieces of a range")
+  }
+
+  private static func file(of plain: [UInt8]) throws -> [UInt8] {
+    let hash = plain.withUnsafeBytes { BlockHash(naming: $0) }
+    var scratch = [UInt8](repeating: 0, count: plain.count)
+    return try scratch.withUnsafeMutableBytes { scratch in
+      try plain.withUnsafeBytes { plain in
+        try BlockFile.withParts(plain, hash: hash, compressor: compressor, scratch: scratch) {
+          $0.flatMap { Array($0) }
+        }
+      }
+    }
   }
 
   private static func content(_ file: [UInt8], _ hash: BlockHash) throws -> [UInt8]? {
@@ -204,16 +215,16 @@ extension Fuzzer {
   }
 }
 
-/// A file in memory, of which the disk gives as much as is readable.
+/// A file in memory, of which the disk gives as much as is readable, and the first reads without being waited for.
 private final class FileOfBytes: ReadableFile {
   private let bytes: [UInt8]
   private let readable: Int
-  let isCached: Bool
+  private let readsCached: Mutex<Int>
 
-  init(_ bytes: [UInt8], readable: Int = .max, isCached: Bool = true) {
+  init(_ bytes: [UInt8], readable: Int = .max, readsCached: Int = .max) {
     self.bytes = bytes
     self.readable = readable
-    self.isCached = isCached
+    self.readsCached = Mutex(readsCached)
   }
 
   var byteCount: Int { bytes.count }
@@ -221,6 +232,10 @@ private final class FileOfBytes: ReadableFile {
   func read(
     _ output: UnsafeMutableRawBufferPointer, at offset: Int, waiting: Bool
   ) throws(FileError) -> Int? {
+    let isCached = readsCached.withLock { left in
+      left -= 1
+      return left >= 0
+    }
     if !waiting && !isCached { return nil }
     let piece = bytes.prefix(readable).dropFirst(offset).prefix(output.count)
     output.copyBytes(from: piece)

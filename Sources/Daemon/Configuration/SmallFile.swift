@@ -17,16 +17,14 @@ enum SmallFile {
     defer { close(descriptor) }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 16 << 10)
-    while true {
+    while bytes.count <= bytesMax {
       let count = Glibc.read(descriptor, &chunk, chunk.count)
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw FileFailure(code: errno, text: errnoText()) }
       if count == 0 { return bytes }
       bytes.append(contentsOf: chunk[..<count])
-      if bytes.count > bytesMax {
-        throw FileFailure(code: 0, text: "larger than \(bytesMax) bytes")
-      }
     }
+    throw FileFailure(code: 0, text: "larger than \(bytesMax) bytes")
   }
 
   /// Whether the file's mode lets others than owner and group read it.
