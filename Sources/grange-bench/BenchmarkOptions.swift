@@ -53,7 +53,7 @@ struct BenchmarkOptions {
   static let usage = """
     usage: grange-bench OPERATION --bucket NAME --access KEY --secret KEY [OPTIONS]
            grange-bench disk FOLDER [SECONDS]   8 writers of durable files of 1 MiB
-           grange-bench md5 [SECONDS]           on one core
+           grange-bench hash [SECONDS]          MD5 and BLAKE2b on one core
 
     OPERATION   put, delete   each of --objects once
                 fill          as put, without a limit of time

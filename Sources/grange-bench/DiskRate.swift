@@ -21,6 +21,7 @@ enum DiskRate {
     let result = Result()
     let code = group.run {
       let start = group.now
+      let startCPU = CPUTime.ownSeconds
       let end = start + .milliseconds(Int64(seconds * 1000))
       let counts = await withTaskGroup(of: Int?.self) { tasks in
         for index in 0..<writers {
@@ -31,6 +32,7 @@ enum DiskRate {
         return await tasks.reduce(into: [Int?]()) { $0.append($1) }
       }
       result.nanoseconds = (group.now - start).wholeNanoseconds
+      result.cpuSeconds = CPUTime.ownSeconds - startCPU
       result.files = counts.reduce(0) { $0 + ($1 ?? 0) }
       return counts.contains(nil) ? 1 : 0
     }
@@ -40,6 +42,7 @@ enum DiskRate {
     let document: JSON = [
       "op": "disk", "c": .integer(Int64(writers)), "size": .integer(Int64(fileBytes)),
       "files_s": .number(rate), "mb_s": .number(rate * Double(fileBytes) / 1e6),
+      "cpu_us_per_file": .number(result.cpuSeconds * 1e6 / Double(result.files)),
     ]
     return document.serialize()
   }
@@ -48,6 +51,7 @@ enum DiskRate {
     // Safe because `run` returns after the task that writes these.
     var files = 0
     var nanoseconds: Int64 = 0
+    var cpuSeconds = 0.0
   }
 
   /// How many files were written; `nil` when a call failed.

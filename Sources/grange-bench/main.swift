@@ -10,8 +10,8 @@ import Glibc
 func baseline(_ arguments: [String]) -> Int32? {
   let seconds = arguments.last.flatMap(Double.init) ?? 3
   switch arguments.first {
-  case "md5":
-    print(MD5Rate.measure(seconds: seconds))
+  case "hash":
+    print(HashRate.measure(seconds: seconds))
     return 0
   case "disk" where arguments.count > 1:
     guard let rate = DiskRate.measure(in: arguments[1], seconds: seconds) else {

@@ -104,8 +104,8 @@ def disk_rate(folder, seconds):
     return run([grange_bench(), "disk", folder, seconds], {})
 
 
-def md5_rate(seconds=1):
-    return run([grange_bench(), "md5", seconds], {})
+def hash_rates(seconds=1):
+    return run([grange_bench(), "hash", seconds], {})
 
 
 class Nginx:

@@ -10,7 +10,7 @@ import subprocess
 import time
 from dataclasses import replace
 
-from .generators import Load, md5_rate, ours
+from .generators import Load, hash_rates, ours
 from .server import Server
 
 MIB = 1 << 20
@@ -50,7 +50,7 @@ def run(folder, seconds):
     server = Server(folder / "old-pc", environment=WITHOUT_SHA)
     began = time.monotonic()
     server.start(wrapper=wrapper(tools))
-    print(f"One core, no SHA instructions (MD5 on it: {md5_rate()['mb_s']:,.0f} MB/s), "
+    print(f"One core, no SHA instructions (MD5 on it: {hash_rates()['md5_mb_s']:,.0f} MB/s), "
           f"{MEMORY_BYTES >> 20} MiB of address space, fsync and fdatasync {SYNC_MICROSECONDS // 1000} ms "
           f"longer. Started in {(time.monotonic() - began) * 1e3:.0f} ms.\n")
     try:
