@@ -66,7 +66,7 @@ package struct BlockReference: Equatable, Sendable {
   package func encode() -> [UInt8] {
     var writer = BinaryWriter(capacity: 32)
     writer.version(Self.formatVersion)
-    writer.u64(timestamp.rawValue)
+    writer.timestamp(timestamp)
     encodePayload(&writer)
     return writer.bytes
   }
@@ -89,7 +89,7 @@ package struct BlockReference: Equatable, Sendable {
   package init(decoding bytes: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(bytes)
     _ = try reader.version(upTo: Self.formatVersion)
-    timestamp = Timestamp(rawValue: try reader.u64())
+    timestamp = try reader.timestamp()
     switch try reader.u8() {
     case 1:
       state = .live(

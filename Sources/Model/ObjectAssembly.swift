@@ -21,10 +21,9 @@ final class ObjectAssembly {
     var content: ObjectContent
   }
 
-  /// References taken in one transaction: a few milliseconds of the writer's time.
-  private static let referencesAtOnce = 256
-  /// Manifest rows written in one transaction; most list the few blocks of one part.
-  private static let manifestRowsAtOnce = 64
+  /// References taken in one transaction, and blocks of manifest rows written in one: a few milliseconds of the
+  /// writer's time, and one sync for many small parts.
+  private static let blocksAtOnce = 256
 
   let session: UploadSession
   private let parts: StoreParts
@@ -53,20 +52,27 @@ final class ObjectAssembly {
       try await reference(blocks)
       return .blocks(blocks)
     }
+    var gathered: [BlockEntry] = []
     var manifest: [([UInt8], [BlockEntry])] = []
     for piece in pieces {
       try await forEachChunk(of: piece) { chunk, blocks in
-        try await reference(blocks)
-        manifest.append((ManifestRow.sortKey(part: piece.number, chunk: chunk), blocks))
-        if manifest.count == Self.manifestRowsAtOnce {
-          try await write(manifest)
+        if gathered.count + blocks.count > Self.blocksAtOnce {
+          try await store(gathered, manifest)
+          gathered.removeAll(keepingCapacity: true)
           manifest.removeAll(keepingCapacity: true)
         }
-        try await session.renewIfDue()
+        gathered += blocks
+        manifest.append((ManifestRow.sortKey(part: piece.number, chunk: chunk), blocks))
       }
     }
-    try await write(manifest)
+    try await store(gathered, manifest)
     return .manifest
+  }
+
+  private func store(_ blocks: [BlockEntry], _ manifest: [([UInt8], [BlockEntry])]) async throws {
+    try await reference(blocks)
+    try await write(manifest)
+    try await session.renewIfDue()
   }
 
   /// All blocks, if they are few enough for the version row.
@@ -110,8 +116,8 @@ final class ObjectAssembly {
   private func reference(_ blocks: [BlockEntry]) async throws {
     var rest = blocks[...]
     while !rest.isEmpty {
-      let batch = Array(Set(rest.prefix(Self.referencesAtOnce).map(\.hash))).sorted()
-      rest = rest.dropFirst(Self.referencesAtOnce)
+      let batch = Array(Set(rest.prefix(Self.blocksAtOnce).map(\.hash))).sorted()
+      rest = rest.dropFirst(Self.blocksAtOnce)
       try await reference(batch)
     }
   }

@@ -60,9 +60,14 @@ def comments():
 
 
 def parts(numbers, etag="0" * 32, spaces=""):
+    return completion(((number, etag) for number in numbers), spaces)
+
+
+def completion(named, spaces=""):
+    """Of parts named by pairs of a number and an ETag."""
     return f"<{ROOT}>" + "".join(
         f"<Part>{spaces}<PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>"
-        for number in numbers) + f"</{ROOT}>"
+        for number, etag in named) + f"</{ROOT}>"
 
 
 def bombs(secret_file):

@@ -56,6 +56,9 @@ final class Node: Sendable {
   let replica: LocalTableReplica
   let runtime: any Runtime
 
+  /// How many transactions the database has committed.
+  var commitCount: UInt64 { replica.database.commitNumber }
+
   init(
     _ options: Store.Options, replica: LocalTableReplica, placement: any Placement,
     runtime: any Runtime, data: String, blockBytes: Int
