@@ -7,8 +7,8 @@
 //   page of 8192 bytes:  8184 of SQLite | 0 0 0 0 | CRC-32C, big-endian, of the page's number (u32) and the 8184
 //
 // SQLite's own sums of the log are of the frames as they were written, so the log's pages stay as they are. What
-// this process writes into the log is remembered and compared when it is read again; what an earlier
-// process wrote, LogCheck and SQLite verify when the database is opened.
+// this process writes into the log is remembered and compared when it is read again; so is what an earlier process
+// wrote, from when SQLite reads it, with its sums, at the opening.
 //
 // A page that is not what was written is SQLITE_IOERR_DATA, a disk that cannot read SQLITE_IOERR_READ (SQLite would
 // call both a malformed database).
@@ -134,10 +134,19 @@ final class LogSums: Sendable {
     }
   }
 
+  /// Whether what was read is what was written, as far as that is known.
+  ///
+  /// What SQLite reads with the frame's header it verifies itself, so that is remembered.
   func isWhole(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
-    guard bytes.count == CheckedPages.pageBytes, let frame = Self.frame(offset) else { return true }
+    let hasHeader = bytes.count == CheckedPages.frameBytes
+    let header = hasHeader ? CheckedPages.frameHeaderBytes : 0
+    guard bytes.count - header == CheckedPages.pageBytes, let frame = Self.frame(offset + header)
+    else { return true }
     let known = sums.withLock { frame < $0.count ? $0[frame] : 0 }
-    return known == 0 || known == Self.sum(bytes)
+    let page = UnsafeRawBufferPointer(rebasing: bytes[header...])
+    guard known == 0 else { return known == Self.sum(page) }
+    if hasHeader { didWrite(page, at: offset + header) }
+    return true
   }
 
   func forget() { sums.withLock { $0.removeAll() } }
@@ -208,6 +217,7 @@ private struct CheckedFile {
 
   // As in sqlite3.h, whose expressions Swift does not import.
   private static let readFault = SQLITE_IOERR | (1 << 8)
+  private static let shortRead = SQLITE_IOERR | (2 << 8)
   private static let dataFault = SQLITE_IOERR | (32 << 8)
   private static let mediumFault = SQLITE_IOERR | (33 << 8)
 
@@ -219,16 +229,39 @@ private struct CheckedFile {
     _ file: Pointer?, _ bytes: UnsafeMutableRawPointer?, _ count: Int32, _ offset: Int64
   ) -> Int32 {
     guard let file, let below = below(file) else { return SQLITE_IOERR }
+    let isDatabase = of(file).pointee.isDatabase
+    if isDatabase, !isPage(count, offset), offset >= CheckedPages.pageBytes {
+      return readPart(file, bytes, Int(count), offset)
+    }
     let result = below.methods.xRead(below.file, bytes, count, offset)
+    // SQLite would take what is missing at the end of the file for zeros.
+    if result == shortRead, isDatabase, isPage(count, offset) { return dataFault }
     guard result == SQLITE_OK else { return result == mediumFault ? readFault : result }
     let read = UnsafeRawBufferPointer(start: bytes, count: Int(count))
     var isWhole = true
-    if of(file).pointee.isDatabase {
+    if isDatabase {
       if isPage(count, offset) { isWhole = CheckedPages.isWhole(read, at: Int(offset)) }
     } else if let log = log(file) {
       isWhole = log.isWhole(read, at: Int(offset))
     }
     return isWhole ? SQLITE_OK : dataFault
+  }
+
+  /// Reads a part of a page, as SQLite does from 3.45 on with the rest of a long value.
+  private static func readPart(
+    _ file: Pointer, _ bytes: UnsafeMutableRawPointer?, _ count: Int, _ offset: Int64
+  ) -> Int32 {
+    let skipped = Int(offset % Int64(CheckedPages.pageBytes))
+    guard let bytes, skipped + count <= CheckedPages.pageBytes else { return SQLITE_IOERR }
+    return withUnsafeTemporaryAllocation(byteCount: CheckedPages.pageBytes, alignment: 8) { page in
+      let result = read(
+        file, page.baseAddress, Int32(CheckedPages.pageBytes), offset - Int64(skipped))
+      if result == SQLITE_OK {
+        UnsafeMutableRawBufferPointer(start: bytes, count: count)
+          .copyMemory(from: UnsafeRawBufferPointer(rebasing: page[skipped..<(skipped + count)]))
+      }
+      return result
+    }
   }
 
   static func write(

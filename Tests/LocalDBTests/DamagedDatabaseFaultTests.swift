@@ -1,6 +1,7 @@
 // Flipped bits in the database and in its log: what was not written is not read.
 
 import Base
+import CSQLite
 import Glibc
 import LocalDB
 import TestStorage
@@ -200,6 +201,66 @@ import Testing
       Issue.record("it was read")
     } catch LocalDBError.corrupt {}
     #expect(throws: LocalDBError.self) { try database.checkpoint() }
+  }
+
+  /// The pages that an earlier process left in the log, too.
+  @Test func aPageOfTheLogThatWasFoundAndChangesIsNotRead() throws {
+    try fill(6, isKilled: true)
+    let database = try folder.open()
+    let tree = try database.tree("a")
+    let bytes = contents(log)
+    let descriptor = open(log, O_WRONLY)
+    defer { close(descriptor) }
+    let part = value(3)[2500..<2600]
+    let places = bytes.indices.filter { bytes[$0] == part.first && bytes[$0...].starts(with: part) }
+    #expect(!places.isEmpty)
+    for place in places {
+      #expect(pwrite(descriptor, [bytes[place] ^ 1], 1, off_t(place)) == 1)
+    }
+    #expect(throws: LocalDBError.self) { try database.get(tree, [3]) }
+    #expect(throws: LocalDBError.self) { try database.checkpoint() }
+  }
+
+  /// SQLite reads the rest of a long value like this from version 3.45 on, past its page cache.
+  @Test func aPartOfADamagedPageIsNotRead() throws {
+    try fill(40, isKilled: false)
+    var damaged = contents(file)
+    damaged[20 * Self.pageBytes + 7000] ^= 1
+    replace(file, damaged)
+    var handle: OpaquePointer?
+    defer { sqlite3_close(handle) }
+    _ = try folder.open()
+    #expect(
+      sqlite3_open_v2(file, &handle, SQLITE_OPEN_READWRITE, CheckedPages.name(over: nil))
+        == SQLITE_OK)
+    var pointer: UnsafeMutablePointer<sqlite3_file>?
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &pointer)
+    let file = try #require(pointer)
+    let methods = try #require(file.pointee.pMethods?.pointee)
+    var bytes = [UInt8](repeating: 0, count: 2000)
+    for (page, isWhole) in [(19, true), (20, false), (21, true)] {
+      let offset = page * Self.pageBytes + 4
+      let result = methods.xRead(file, &bytes, 2000, Int64(offset))
+      #expect((result == SQLITE_OK) == isWhole)
+      if isWhole { #expect(bytes[...] == damaged[offset..<(offset + 2000)]) }
+    }
+    #expect(methods.xRead(file, &bytes, 2000, Int64(damaged.count + 4)) != SQLITE_OK)
+  }
+
+  /// The log says how many pages there are, so SQLite does not miss them.
+  @Test func aDatabaseFileThatWasCutIsNotReadAsZeros() throws {
+    try fill(40, isKilled: false)
+    let cut = contents(file)
+    let database = try folder.open()
+    let tree = try database.tree("a")
+    try database.writeBlocking { try $0.put(tree, [0], self.value(0)) }
+    let log = frames(of: contents(log))
+    database.close()
+    for pages in 1..<40 {
+      replace(file, Array(cut.dropLast(pages * Self.pageBytes)))
+      replace(self.log, log)
+      expectDamaged()
+    }
   }
 
   @Test func roomIsWhatTheDiskHasBeyondTheReserve() throws {
