@@ -126,6 +126,8 @@ struct DatabaseOpening {
     if let logFault, unsynced == [0] { throw LocalDBError.corrupt(path: file, detail: logFault) }
 
     try writer.execute("PRAGMA synchronous=FULL")
+    // Or the commits behind the fault would stay behind the end of the log, and look like a damaged one's.
+    if logFault != nil { try writer.checkpoint(.truncate) }
     if unsynced != [0] {
       incarnation = Incarnation(high: random.next(), low: random.next())
       options.logger.warning(

@@ -263,6 +263,30 @@ import Testing
     }
   }
 
+  /// A power cut after commits without fsync; then every commit is synced, and the process dies.
+  @Test func whatAPowerCutLeftOfALogWithoutFsyncIsNoDamageLater() throws {
+    var database = try folder.open(fsync: false)
+    var tree = try database.tree("a")
+    for number in 0..<UInt8(12) {
+      try database.writeBlocking { try $0.put(tree, [number], self.value(Int(number))) }
+    }
+    var left = (contents(file), frames(of: contents(log)))
+    database.close()
+    let frame = left.1.count / Self.frameBytes / 2
+    left.1[Self.logHeaderBytes + frame * Self.frameBytes + 100] ^= 1
+    replace(file, left.0)
+    replace(log, left.1)
+    database = try folder.open()
+    tree = try database.tree("a")
+    try database.writeBlocking { try $0.put(tree, [20], [1]) }
+    left = (contents(file), contents(log))
+    database.close()
+    replace(file, left.0)
+    replace(log, left.1)
+    database = try folder.open()
+    #expect(try database.get(database.tree("a"), [20]) == [1])
+  }
+
   @Test func roomIsWhatTheDiskHasBeyondTheReserve() throws {
     var options = LocalDatabase.Options(path: folder.path + "/meta")
     options.reserve = .bytes(.max)
