@@ -2,7 +2,9 @@
 //
 // The bodies of a batch run one after the other in one SQLite transaction, each seeing what those before it
 // changed. A body that throws is undone and fails alone; if it had changed something after others had, that takes
-// running the batch again. When the disk or the file is at fault the whole batch fails.
+// running the batch again. One that finds the disk or the file at fault fails alone too, after the batch has run again
+// without it: a damaged page is in the way of those who need it, not of their neighbours. When the commit itself
+// fails, the whole batch does.
 //
 // Invariants:
 //   1. A write is answered, whatever the answer, only after the commit of all that its body saw has returned.
@@ -25,6 +27,8 @@ final class Committer: @unchecked Sendable {
   private var failure: LocalDBError? {
     didSet { shownFailure.withLock { $0 = failure } }
   }
+  /// The write whose body found the disk or the file at fault.
+  private var culprit: PendingWrite?
   private let shownFailure = Mutex<LocalDBError?>(nil)
   private let room = Atomic(true)
   /// How long the log was at the last checkpoint: one that readers kept short is not repeated at once.
@@ -98,8 +102,14 @@ final class Committer: @unchecked Sendable {
     } catch {
       transaction.rollBack()
       stopIfSyncFailed(error)
+      var isFull = false
+      if case LocalDBError.diskFull = error { isFull = true }
+      if let culprit, batch.count > 1, failure == nil, !isFull {
+        commit(batch.filter { $0 !== culprit })
+        return culprit.fail(error)
+      }
       for write in batch { write.fail(error) }
-      if case LocalDBError.diskFull = error { startLogAnew() }
+      if isFull { startLogAnew() }
       measureRoom()
       return
     }
@@ -121,6 +131,7 @@ final class Committer: @unchecked Sendable {
     done.removeAll(keepingCapacity: true)
     done.reserveCapacity(batch.count)
     failed.removeAll()
+    culprit = nil
     try transaction.begin(savepoints: savepoints)
     for write in batch {
       transaction.beginBody()
@@ -130,6 +141,7 @@ final class Committer: @unchecked Sendable {
         done.append(write)
       } catch {
         if (error as? LocalDBError)?.isStorageFault == true || !connection.isInTransaction {
+          culprit = write
           throw error
         }
         guard try transaction.undoBody() else { return false }

@@ -169,8 +169,8 @@ package final class LocalDatabase: Sendable {
   /// Runs `body` in a transaction, and returns when its changes are durable.
   ///
   /// What `body` throws is thrown here, and its changes are undone. `body` runs on the writer's thread, and sees the
-  /// changes of every write before it. It must not wait for anything. It may run twice, when what it changed
-  /// first was undone: it must have no effects but through the transaction. Not cancellable.
+  /// changes of every write before it. It must not wait for anything. It may run more than once, when
+  /// what it changed before was undone: it must have no effects but through the transaction. Not cancellable.
   ///
   /// - Throws: What `body` throws, or a `LocalDBError`; after `.failure` the changes may or may not be found
   ///   when the database is opened again.

@@ -263,6 +263,39 @@ import Testing
     }
   }
 
+  /// What needs the page fails, and none of those that share its transaction.
+  @Test func aDamagedPageIsInNobodyElsesWay() async throws {
+    var database = try folder.open()
+    var tree = try database.tree("a")
+    try database.writeBlocking { try $0.put(tree, [7], [UInt8](repeating: 0xA7, count: 6000)) }
+    database.close()
+    var damaged = contents(file)
+    let place = try #require(damaged.lastIndex(of: 0xA7))
+    damaged[place] ^= 1
+    replace(file, damaged)
+    database = try folder.open()
+    tree = try database.tree("a")
+    let other = try database.tree("b")
+    let damagedTree = tree
+    let bodies = (0..<32).map { number in
+      { @Sendable (transaction: WriteTransaction) throws in
+        try transaction.put(other, [UInt8(number)], [1])
+        if number % 10 == 7 { _ = try transaction.get(damagedTree, [7]) }
+      }
+    }
+    for (number, error) in await together(database, bodies).enumerated() {
+      if number % 10 == 7 {
+        guard case LocalDBError.corrupt? = error else {
+          Issue.record("\(number): \(error.map { "\($0)" } ?? "kept")")
+          continue
+        }
+      } else {
+        #expect(error == nil)
+      }
+      #expect(try database.get(other, [UInt8(number)]) == (number % 10 == 7 ? nil : [1]))
+    }
+  }
+
   /// A power cut after commits without fsync; then every commit is synced, and the process dies.
   @Test func whatAPowerCutLeftOfALogWithoutFsyncIsNoDamageLater() throws {
     var database = try folder.open(fsync: false)

@@ -9,37 +9,15 @@ import Testing
 @Suite struct GatheredValuesTests {
   private struct Refused: Error {}
 
-  private final class Progress: Sendable {
-    let started = Atomic(0)
-    let kept = Atomic(0)
-  }
-
   let folder = TemporaryFolder()
 
-  /// Runs `bodies` so that most of them share a transaction: the first one holds the writer until all are under way.
+  /// How many of `bodies` are kept.
   private func together(
     _ database: LocalDatabase, _ bodies: [@Sendable (WriteTransaction) throws -> Void]
   ) async -> Int {
-    let progress = Progress()
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        try? await database.write { _ in
-          while progress.started.load(ordering: .acquiring) < bodies.count {}
-        }
-      }
-      for body in bodies {
-        group.addTask {
-          progress.started.add(1, ordering: .releasing)
-          do {
-            try await database.write(body)
-            progress.kept.add(1, ordering: .relaxed)
-          } catch {
-            #expect(error is Refused)
-          }
-        }
-      }
-    }
-    return progress.kept.load(ordering: .relaxed)
+    let answers = await LocalDBTests.together(database, bodies)
+    #expect(answers.allSatisfy { $0 is Refused? })
+    return answers.count { $0 == nil }
   }
 
   private static func pairs(
@@ -152,5 +130,40 @@ import Testing
     try await database.write { try $0.delete(tree, [1]) }
     #expect(database.commitNumber == 2)
     #expect(try database.get(tree, [1]) == nil)
+  }
+
+  /// Of bodies that share a transaction: those that changed what is in memory are undone there, the others take
+  /// running the batch again.
+  @Test(arguments: [true, false])
+  func nobodyIsToldOfABodyThatWasUndone(gathers: Bool) async throws {
+    let database = try folder.open()
+    let tree = try database.tree("a", gathering: gathers)
+    for round in 0..<8 {
+      let told = Told()
+      let bodies = (0..<32).map { number in
+        { @Sendable (transaction: WriteTransaction) throws in
+          try transaction.put(tree, [UInt8(number)], [UInt8(round)])
+          transaction.observeCommit(
+            CommitObserver(
+              willCommit: { told.add("will", number) }, didEnd: { told.add("did", number) }))
+          if (number + round) % 3 == 0 { throw Refused() }
+        }
+      }
+      #expect(await together(database, bodies) > 0)
+      let kept = (0..<32).filter { ($0 + round) % 3 != 0 }
+      for event in ["will", "did"] {
+        #expect(told.all(event).sorted() == kept, "\(event), round \(round)")
+      }
+    }
+  }
+
+  private final class Told: Sendable {
+    private let numbers = Mutex<[String: [Int]]>([:])
+
+    func add(_ event: String, _ number: Int) {
+      numbers.withLock { $0[event, default: []].append(number) }
+    }
+
+    func all(_ event: String) -> [Int] { numbers.withLock { $0[event] ?? [] } }
   }
 }
