@@ -70,14 +70,17 @@ func fileExists(_ path: String) throws -> Bool {
   return false
 }
 
-/// The first `count` bytes of the file at `path`, or fewer.
-func firstBytes(_ path: String, _ count: Int) -> [UInt8] {
+/// The first `count` bytes of the file at `path`, or all of a shorter one.
+///
+/// - Throws: When they cannot be read: a disk that fails is no damaged file.
+func firstBytes(_ path: String, _ count: Int) throws -> [UInt8] {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else { return [] }
+  guard descriptor >= 0 else { throw LocalDBError.failure(path: path, detail: errorText(errno)) }
   defer { close(descriptor) }
   var bytes = [UInt8](repeating: 0, count: count)
   let got = pread(descriptor, &bytes, count, 0)
-  return Array(bytes.prefix(max(0, got)))
+  guard got >= 0 else { throw LocalDBError.failure(path: path, detail: errorText(errno)) }
+  return Array(bytes.prefix(got))
 }
 
 /// Makes the bytes of the file at `path` durable, and gives it the name `name` in the same folder.

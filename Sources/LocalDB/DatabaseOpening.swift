@@ -87,7 +87,7 @@ struct DatabaseOpening {
   // MARK: Checks
 
   private func checkHeader() throws {
-    let header = firstBytes(file, 100)
+    let header = try firstBytes(file, 100)
     guard header.count == 100, header.starts(with: Array("SQLite format 3\0".utf8)) else {
       throw LocalDBError.corrupt(path: file, detail: "it does not begin as an SQLite database")
     }

@@ -96,6 +96,14 @@ import Testing
     #expect(readlink(file, &buffer, buffer.count) == target.utf8.count)
   }
 
+  @Test func aDatabaseThatCannotBeReadIsNotCalledDamaged() throws {
+    mkdir(folder.path + "/meta", 0o700)
+    mkdir(file, 0o700)
+    #expect(throws: LocalDBError.failure(path: file, detail: "Is a directory")) {
+      _ = try folder.open()
+    }
+  }
+
   @Test func aDraftOfAnInterruptedCreationIsReplaced() throws {
     mkdir(folder.path + "/meta", 0o700)
     overwrite(file + ".new", at: 0, with: Array("half".utf8))
