@@ -83,6 +83,14 @@ struct GatheredValues {
 
   // MARK: The transaction
 
+  /// Forgets what is not needed any more, when it has become much.
+  ///
+  /// Nothing is to be stored then: the transaction before was committed, or each of its changes undone.
+  mutating func begin() {
+    dirty.removeAll(keepingCapacity: true)
+    if addedBytes > Self.keptBytesMax { forget() }
+  }
+
   /// Hands everything that is dirty to `store`, once, for the commit that follows.
   ///
   /// When that fails, `forget` must follow.
@@ -102,11 +110,6 @@ struct GatheredValues {
       guard let entry = entries[key], entry.isDirty else { continue }
       try store(key.tree, key.key, entry.value)
     }
-  }
-
-  /// Forgets what is not needed any more, when it has become much.
-  mutating func trim() {
-    if addedBytes > Self.keptBytesMax { forget() }
   }
 
   /// Forgets everything: the transaction was undone.

@@ -118,6 +118,7 @@ package final class WriteTransaction: ReadTransaction {
   /// - Parameter savepoints: Whether each body can be undone alone, whatever the ones before it changed.
   func begin(savepoints: Bool = false) throws {
     try connection.run(.begin)
+    gathered.begin()
     usesSavepoints = savepoints
     savepointIsOpen = false
     hasChanges = false
@@ -173,7 +174,6 @@ package final class WriteTransaction: ReadTransaction {
     isCommitting = true
     for observer in observers { observer.willCommit() }
     try connection.run(.commit)
-    gathered.trim()
   }
 
   /// Undoes everything since `begin`.
