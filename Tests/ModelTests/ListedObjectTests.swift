@@ -54,8 +54,15 @@ import Testing
   @Test func deletedObjectsAndOtherRowsAreNotListed() throws {
     let deleted = VersionRow(timestamp: Timestamp(rawValue: 1), uploadID: upload, object: nil)
     #expect(try listed(ObjectRow.version(deleted).encoded) == nil)
-    let part = PartRow(timestamp: Timestamp(rawValue: 1), uploadID: upload, part: nil)
-    #expect(try listed(ObjectRow.part(part).encoded) == nil)
+    for content in [
+      nil,
+      StoredPart(
+        lastModified: WallTime(milliseconds: 1), sizeBytes: 3, etag: "", checksums: [],
+        blockBytes: 4, content: .manifest),
+    ] {
+      let part = PartRow(timestamp: Timestamp(rawValue: 1), uploadID: upload, part: content)
+      #expect(try listed(ObjectRow.part(part).encoded) == nil)
+    }
   }
 
   /// A damaged row is an error and never a trap.
@@ -79,9 +86,12 @@ import Testing
       let bytes: [UInt8]
       if random.below(2) == 0 {
         // Short, so that most are no sort keys, some by one byte.
-        bytes = (0..<random.below(9)).map { _ in
-          random.element([0, 0, 0, 1, 0x61, 0xC3, 0xA9, 0xFF])
-        }
+        let kind = ObjectSortKey.version(try ObjectKey("k"), .null).bytes.prefix(1)
+        bytes =
+          kind.prefix(random.below(4))
+          + (0..<random.below(8)).map { _ in
+            random.element([0, 0, 0, 1, 0x61, 0xC3, 0xA9, 0xFF])
+          }
       } else {
         let letters: [[UInt8]] = [[0], [1], [0x61], [0xC3, 0xA9]]
         let key = try ObjectKey(

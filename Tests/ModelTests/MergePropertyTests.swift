@@ -49,11 +49,12 @@ import Testing
     }
   }
 
-  @Test func uploads() throws {
+  @Test(arguments: [UploadRow.Purpose.object, .multipart])
+  func uploads(purpose: UploadRow.Purpose) throws {
     try check(schema(), seed: 2) { random in
       var row = UploadRow(
         timestamp: time(random), state: random.element([.open, .refused, .finished, .retired]),
-        purpose: .object, begun: WallTime(milliseconds: Int64(random.below(2))))
+        purpose: purpose, begun: WallTime(milliseconds: Int64(random.below(2))))
       if random.below(4) == 0 { row.trailing = [1] }
       return .upload(row)
     }
@@ -61,7 +62,13 @@ import Testing
 
   @Test func parts() throws {
     try check(schema(), seed: 3) { random in
-      .part(PartRow(timestamp: time(random), uploadID: upload(random), part: nil))
+      let part = StoredPart(
+        lastModified: WallTime(milliseconds: Int64(random.below(2))), sizeBytes: 3, etag: "",
+        checksums: [], blockBytes: 4, content: .manifest)
+      return .part(
+        PartRow(
+          timestamp: time(random), uploadID: upload(random),
+          part: random.below(3) == 0 ? nil : part))
     }
   }
 

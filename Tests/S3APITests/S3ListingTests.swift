@@ -114,6 +114,21 @@ import Testing
       #expect(object.text(of: "ETag") == "\"55a54008ad1ba589aa210d2629c1df41\"")
       #expect(object.text(of: "LastModified")?.hasSuffix("Z") == true)
       #expect(object.child("Owner")?.text(of: "ID") == SimulatedS3.accessKeyID)
+      #expect(object.child("ChecksumAlgorithm") == nil)
+      try await node.expect(
+        200, "PUT", "/bucket/sum", headers: ["x-amz-checksum-crc32": "pQXfGw=="], body: [1])
+      let summed = try await node.expect(200, "GET", "/bucket?prefix=sum").xml()
+      #expect(summed.child("Contents")?.text(of: "ChecksumAlgorithm") == "CRC32")
+      #expect(summed.child("Contents")?.text(of: "ChecksumType") == "FULL_OBJECT")
+    }
+  }
+
+  @Test func keysAreEncodedButTheirSlashes() throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      let page = try await node.expect(200, "GET", "/bucket?encoding-type=url").xml()
+      let keys = page.children(named: "Contents").map { $0.text(of: "Key") }
+      #expect(keys == ["a", "b/1", "b/2", "b/c/3", "b/c/4", "c%20d", "d%01e", "z/", "%C3%A9/x"])
     }
   }
 

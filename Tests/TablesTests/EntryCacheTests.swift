@@ -36,6 +36,14 @@ import Testing
     #expect(row("a", "5") == "4")
   }
 
+  @Test func aChangedRowIsForgottenAlsoWhereItIsOld() {
+    _ = row("a", "1")
+    for number in 0..<20 { _ = row("\(number)", "x") }
+    cache.willChange(key("a"))
+    cache.didChange()
+    #expect(row("a", "2") == "2")
+  }
+
   @Test func aSlowReaderDoesNotBringBackWhatWasReplaced() {
     let old = cache.row(key("a")) {
       cache.willChange(key("a"))
