@@ -23,7 +23,7 @@ package struct RootDomain: Sendable {
   /// The bucket that a `Host` names; `nil` when the host is the domain itself or lies outside of it.
   func bucket(inHost host: String) -> String? {
     guard let suffix else { return nil }
-    var name = host.utf8[...]
+    var name = Substring(host).utf8
     // A port follows the last colon; an IPv6 address in brackets is no name below any domain.
     if let colon = name.lastIndex(of: UInt8(ascii: ":")) { name = name[..<colon] }
     if name.last == UInt8(ascii: ".") { name = name.dropLast() }

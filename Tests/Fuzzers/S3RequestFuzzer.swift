@@ -32,6 +32,8 @@ extension Fuzzer {
     guard let target = try? RequestTarget(head) else { return }
     let address = try? RequestAddress(target, host: head.host, rootDomain: domain)
     if let address { try checkAddress(address, target, head) }
+    let byPath = try? RequestAddress(target, host: head.host, rootDomain: RootDomain(""))
+    if let byPath { try checkAddress(byPath, target, head) }
     guard let merged = try? HoistedHeaders.merge(target, into: head.headers) else { return }
     for (name, value) in fields(of: merged) {
       try require(name.utf8.allSatisfy(isTokenCharacter), "a hoisted name that is no token")
