@@ -14,6 +14,14 @@ package enum ObjectRow: Equatable, Sendable {
   case upload(UploadRow)
   case part(PartRow)
 
+  var kind: ObjectRowKind {
+    switch self {
+    case .version: .version
+    case .upload: .upload
+    case .part: .part
+    }
+  }
+
   var timestamp: Timestamp {
     switch self {
     case .version(let row): row.timestamp
@@ -35,8 +43,8 @@ package enum ObjectRow: Equatable, Sendable {
     case (.version(let a), .version(let b)): .version(.merged(a, b))
     case (.upload(let a), .upload(let b)): .upload(.merged(a, b))
     case (.part(let a), .part(let b)): .part(.merged(a, b))
-    // Only a faulty node puts a row of one kind under another's sort key. Replicas agree all the same, though the
-    // timestamp need not be the newer one.
+    // Not stored (`ObjectSchema.rowChanged`), but a faulty node may send them. Replicas agree all the same, though
+    // the timestamp need not be the newer one.
     default: a.encoded.lexicographicallyPrecedes(b.encoded) ? b : a
     }
   }
@@ -44,16 +52,11 @@ package enum ObjectRow: Equatable, Sendable {
   package var encoded: [UInt8] {
     var writer = BinaryWriter(capacity: 256 + inlineBytes)
     writer.version(1)
+    writer.u8(kind.rawValue)
     switch self {
-    case .version(let row):
-      writer.u8(ObjectRowKind.version.rawValue)
-      row.write(to: &writer)
-    case .upload(let row):
-      writer.u8(ObjectRowKind.upload.rawValue)
-      row.write(to: &writer)
-    case .part(let row):
-      writer.u8(ObjectRowKind.part.rawValue)
-      row.write(to: &writer)
+    case .version(let row): row.write(to: &writer)
+    case .upload(let row): row.write(to: &writer)
+    case .part(let row): row.write(to: &writer)
     }
     return writer.bytes
   }
@@ -148,6 +151,10 @@ package struct ObjectSchema: TableSchema {
   package func rowChanged(
     _ key: RowKey, old: ObjectRow?, new: ObjectRow?, in transaction: WriteTransaction
   ) throws {
+    // A faulty node's: writes that it wins against would be acknowledged and lost.
+    if let new, key.sortKey.first != new.kind.rawValue {
+      throw TableError.malformed(table: name, detail: "a row of another kind than its key")
+    }
     try journal.rowChanged(key, old: old, new: new, in: transaction)
   }
 }

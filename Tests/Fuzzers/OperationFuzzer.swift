@@ -291,8 +291,8 @@ private struct ReplicaWorld: Sendable {
       case (.upload(let row), .upload):
         expected.unfinishedUploads += row.state == .open && row.purpose == .multipart ? 1 : 0
       case (.part, .part): break
-      // Only a faulty node puts a row of one kind under another's sort key.
-      default: isOrdinary = false
+      case (_, nil): isOrdinary = false
+      default: throw BrokenProperty(description: "a row of another kind than its key")
       }
       return true
     }
