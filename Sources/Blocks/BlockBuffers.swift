@@ -113,6 +113,11 @@ package final class BlockBuffers: Sendable {
   /// The bytes of all buffers in use.
   package var usedBytes: Int { state.withLock { $0.usedBytes } }
 
+  /// Whether most of the memory is free: who could do with one buffer may take another one then, to be faster.
+  package var havePlenty: Bool {
+    state.withLock { $0.waiters.isEmpty && $0.usedBytes < totalBytes / 2 }
+  }
+
   /// The bytes of the buffers that wait for their next user.
   package var idleBytes: Int { state.withLock { $0.idle.count * bufferBytes } }
 

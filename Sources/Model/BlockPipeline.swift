@@ -5,7 +5,7 @@
 //
 // Invariants:
 //   1. `observe` sees every byte once, in order, one call at a time.
-//   2. At most `inFlightMax` blocks and the one being received are in memory.
+//   2. At most `inFlightMax` blocks and the one being received are in memory; one less while memory is short.
 //   3. Every block but the last has `blockBytes` bytes.
 //   4. Nothing is under way after `settle`.
 
@@ -21,8 +21,9 @@ package final class BlockPipeline {
   /// How many full blocks are hashed and written while the next arrives: one to hash, one that
   /// waits for its fsync.
   ///
-  /// More would fill memory without making a disk faster.
+  /// More would fill memory without making a disk faster. With many uploads at once one of each keeps the disk busy.
   package static let inFlightMax = 2
+  private var inFlightMax: Int { parts.blocks.buffers.havePlenty ? Self.inFlightMax : 1 }
   /// The most blocks that a row lists itself.
   static let blocksInRowMax = 16
 
@@ -87,7 +88,7 @@ package final class BlockPipeline {
     try await session.renewIfDue()
     // In order: the block before must have been observed.
     _ = try await hashing?.value
-    while storing.count >= Self.inFlightMax { try await finishFirst() }
+    while storing.count >= inFlightMax { try await finishFirst() }
     let hashing = Pending(parts.runtime) { [runtime = parts.runtime] in
       try await runtime.blocking {
         observe(buffer.bytes)

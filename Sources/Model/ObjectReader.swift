@@ -71,10 +71,7 @@ struct ObjectReader {
   }
 
   /// Reading ahead takes a second buffer, which a slow client would hold for long: only while most are free.
-  private var mayReadAhead: Bool {
-    let buffers = parts.blocks.buffers
-    return buffers.waiterCount == 0 && buffers.usedBytes < buffers.totalBytes / 2
-  }
+  private var mayReadAhead: Bool { parts.blocks.buffers.havePlenty }
 
   private static func handOver(
     _ bytes: ArraySlice<UInt8>, _ write: (UnsafeRawBufferPointer) async throws -> Void

@@ -171,6 +171,32 @@ import Testing
     }
   }
 
+  @Test func manyUploadsTogetherTakeLessMemoryEach() throws {
+    let world = ModelWorld(seed: 4)
+    world.runtime.blockingDelay = .milliseconds(5) ... .milliseconds(50)
+    let most = Mutex(0)
+    try world.run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let uploads = (0..<20).map { number in
+        world.runtime.spawn {
+          guard let key = try? ObjectKey("k\(number)") else { return }
+          let writer = node.store.objects.writer(bucket: bucket, key: key)
+          let body = Body(noise(20 * 4096, UInt64(number)), pieceBytes: 4096)
+          try? await writer.append(
+            from: { buffer in
+              let used = node.blocks.buffers.usedBytes / 4096
+              most.withLock { $0 = max($0, used) }
+              return body.read(into: buffer)
+            }, observe: { _ in })
+          await writer.abandon()
+        }
+      }
+      for upload in uploads { await upload.value }
+    }
+    // Of the 64 that there are. Ten have a third block before half of them are in use.
+    #expect((40...50).contains(most.withLock(\.self)))
+  }
+
   @Test func deletingSaysWhetherThereWasSomething() throws {
     try ModelWorld(seed: 5).run { node in
       let bucket = try await node.store.buckets.create("bucket")
