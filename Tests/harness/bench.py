@@ -35,6 +35,9 @@ LEVELS = (1, 8, 32)
 PUT_BYTES_MAX = 2 << 30
 PUT_OBJECTS_MAX = 150_000
 
+# More than a run of puts takes of the page cache, as the host may take some of it back at once.
+TOUCHED_BYTES = 12 << 30
+
 # Ten keys to a folder: a listing with a delimiter has full pages at 20,000 keys too.
 PER_FOLDER = 10
 FEW_KEYS, MANY_KEYS = 20_000, 1_000_000
@@ -67,6 +70,7 @@ class Bench:
     def run(self):
         seconds = self.options.seconds
         self.hashes = hash_rates()
+        touch_memory(TOUCHED_BYTES)
         self.disk = disk_rate(self.folder, seconds)
         print(f"Baselines: MD5 on one core {self.hashes['md5_mb_s']:,.0f} MB/s, BLAKE2b "
               f"{self.hashes['blake2b_mb_s']:,.0f} MB/s; the disk, 8 writers of durable files of 1 MiB, "
@@ -100,6 +104,8 @@ class Bench:
         for name, size, objects in SIZES:
             load = Load("put", size, seconds=self.options.seconds)
             for c in LEVELS:
+                if size >= MIB and self.wanted(f"PUT {name}", c):
+                    touch_memory(TOUCHED_BYTES)
                 count = min(PUT_OBJECTS_MAX, PUT_BYTES_MAX // size)
                 done = self.figure(f"PUT {name}", replace(
                     load, concurrency=c, prefix=put_prefix(size, c), objects=count))
@@ -312,7 +318,6 @@ def main():
     header(options)
     folder = state.folder("run", f"bench-{os.getpid()}")
     wait_for_the_disk()
-    touch_free_memory()
     try:
         if options.old_pc:
             old_pc.run(folder, options.seconds)
@@ -323,11 +328,14 @@ def main():
         removed_file().touch()
 
 
-def touch_free_memory():
-    """A virtual machine's memory may cost its first user a fault of the host's, page by page: not the server's doing."""
+def touch_memory(size):
+    """Writes to so much of the free memory once.
+
+    A virtual machine's memory may cost who uses a page first, or after a while again, a fault of the host's.
+    """
     with open("/proc/meminfo") as info:
         free = next(int(line.split()[1]) * 1024 for line in info if line.startswith("MemFree:"))
-    size = free // 10 * 9
+    size = min(size, free // 10 * 9)
     with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
         for page in range(0, size, mmap.PAGESIZE):
             memory[page] = 1
