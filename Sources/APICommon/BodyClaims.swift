@@ -69,8 +69,9 @@ package struct BodyClaims: Sendable {
 
   /// An anonymous client may still use the unsigned form of aws-chunked, and state a digest.
   private static func anonymousPayload(_ headers: HTTPHeaders) throws(S3Error) -> PayloadIntegrity {
-    guard let text = headers["x-amz-content-sha256"] else { return .unsigned }
-    guard let payload = PayloadIntegrity(text) else { throw S3Error(.invalidArgument) }
+    let stated = headers.withValue("x-amz-content-sha256") { PayloadIntegrity($0) }
+    guard let stated else { return .unsigned }
+    guard let payload = stated else { throw S3Error(.invalidArgument) }
     return payload
   }
 

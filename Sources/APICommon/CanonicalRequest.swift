@@ -19,7 +19,7 @@ package enum CanonicalRequest {
   ///   - payloadHash: the value that stands for the body, as sent.
   package static func make(
     method: String, target: RequestTarget, headers: HTTPHeaders,
-    signedHeaders: SignedHeaderNames, payloadHash: String
+    signedHeaders: SignedHeaderNames, payloadHash: [UInt8]
   ) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(1024)
@@ -33,8 +33,7 @@ package enum CanonicalRequest {
       bytes += signed
       bytes.append(UInt8(ascii: ":"))
       var isFirst = true
-      headers.visitFields { name, value in
-        guard name.equals(signed) else { return }
+      headers.visitValues(of: signed) { value in
         if !isFirst { bytes.append(UInt8(ascii: ",")) }
         isFirst = false
         appendCollapsed(value, to: &bytes)
@@ -44,7 +43,7 @@ package enum CanonicalRequest {
     bytes.append(lineFeed)
     bytes += signedHeaders.text
     bytes.append(lineFeed)
-    bytes += payloadHash.utf8
+    bytes += payloadHash
     return bytes
   }
 
@@ -73,6 +72,8 @@ package enum CanonicalRequest {
   private static func appendCollapsed(_ value: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
     var pendingSpace = false
     var isStarted = false
+    // Most values have no run of white space.
+    guard holdsRun(value) else { return bytes.append(contentsOf: value) }
     for byte in value {
       if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") {
         pendingSpace = isStarted
@@ -83,5 +84,17 @@ package enum CanonicalRequest {
         bytes.append(byte)
       }
     }
+  }
+
+  /// Whether `value` holds a tab, or white space at its beginning, at its end or behind other white space.
+  private static func holdsRun(_ value: UnsafeRawBufferPointer) -> Bool {
+    var isBehindSpace = true
+    for byte in value {
+      if byte == UInt8(ascii: "\t") { return true }
+      let isSpace = byte == UInt8(ascii: " ")
+      if isSpace, isBehindSpace { return true }
+      isBehindSpace = isSpace
+    }
+    return isBehindSpace
   }
 }

@@ -18,15 +18,17 @@ package enum PayloadIntegrity: Equatable, Sendable {
   package static let unsignedText = "UNSIGNED-PAYLOAD"
 
   /// Reads the value; `nil` for one that is not known.
-  package init?(_ text: String) {
-    switch text {
-    case Self.unsignedText: self = .unsigned
-    case "STREAMING-AWS4-HMAC-SHA256-PAYLOAD": self = .chunked(isSigned: true, hasTrailer: false)
-    case "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER":
+  package init?(_ text: UnsafeRawBufferPointer) {
+    if text.spells("UNSIGNED-PAYLOAD") {
+      self = .unsigned
+    } else if text.spells("STREAMING-AWS4-HMAC-SHA256-PAYLOAD") {
+      self = .chunked(isSigned: true, hasTrailer: false)
+    } else if text.spells("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER") {
       self = .chunked(isSigned: true, hasTrailer: true)
-    case "STREAMING-UNSIGNED-PAYLOAD-TRAILER": self = .chunked(isSigned: false, hasTrailer: true)
-    default:
-      guard text.utf8.count == 64, let digest = Hex.decode(text) else { return nil }
+    } else if text.spells("STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
+      self = .chunked(isSigned: false, hasTrailer: true)
+    } else {
+      guard text.count == 64, let digest = Hex.decode(text) else { return nil }
       self = .sha256(digest)
     }
   }
@@ -37,15 +39,17 @@ package enum PayloadIntegrity: Equatable, Sendable {
   static func read(
     _ head: HTTPRequestHead, _ target: RequestTarget, form: SignatureClaim.Form,
     bodySHA256: [UInt8]?
-  ) throws(S3Error) -> (text: String, meaning: PayloadIntegrity) {
-    var text = head.headers["x-amz-content-sha256"]
+  ) throws(S3Error) -> (text: [UInt8], meaning: PayloadIntegrity) {
+    var text = head.headers.withValue("x-amz-content-sha256") { Array($0) }
     if form != .header {
-      text = try target.value("X-Amz-Content-Sha256") ?? text ?? unsignedText
+      text =
+        try target.value("X-Amz-Content-Sha256").map { Array($0.utf8) } ?? text
+        ?? Array(unsignedText.utf8)
     }
-    guard let text = text ?? bodySHA256.map({ Hex.encode($0) }) else {
+    guard let text = text ?? bodySHA256.map({ Array(Hex.encode($0).utf8) }) else {
       throw S3Error(.invalidRequest, "The header x-amz-content-sha256 is missing.")
     }
-    guard let meaning = PayloadIntegrity(text) else {
+    guard let meaning = text.withUnsafeBytes({ PayloadIntegrity($0) }) else {
       throw S3Error(
         .invalidArgument,
         "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a supported STREAMING- value or the "

@@ -41,7 +41,7 @@ package struct RequestSigner: Sendable {
     let signature = StringToSign.sign(
       canonicalRequest: CanonicalRequest.make(
         method: method, target: target, headers: headers, signedHeaders: names,
-        payloadHash: payloadHash),
+        payloadHash: Array(payloadHash.utf8)),
       time: time, scope: scope, key: key)
     headers.set(
       "authorization",
@@ -72,7 +72,7 @@ package struct RequestSigner: Sendable {
     let signature = StringToSign.sign(
       canonicalRequest: CanonicalRequest.make(
         method: method, target: RequestTarget(path: target.path, query: query), headers: headers,
-        signedHeaders: names, payloadHash: PayloadIntegrity.unsignedText),
+        signedHeaders: names, payloadHash: Array(PayloadIntegrity.unsignedText.utf8)),
       time: time, scope: scope, key: keys.key(scope, secret: secret))
     return PercentCoding.encode(target.path, allowed: .unreservedAndSlash) + "?"
       + FormCoding.serialize(query + [FormField("X-Amz-Signature", Hex.encode(signature))])

@@ -36,8 +36,8 @@ package struct SignatureClaim: Sendable {
     _ head: HTTPRequestHead, _ target: RequestTarget
   ) throws(S3Error) -> SignatureClaim? {
     try RepeatedFields.refuse(head, target)
-    if let authorization = head.headers.valueBytes("authorization") {
-      return try SignatureClaim(authorization: authorization, head)
+    if let fields = try AuthorizationFields(head.headers) {
+      return try SignatureClaim(fields, head)
     }
     if target.has("X-Amz-Algorithm") || target.has("X-Amz-Signature") {
       return try SignatureClaim(query: target)
@@ -50,10 +50,7 @@ package struct SignatureClaim: Sendable {
     return nil
   }
 
-  private init(authorization: [UInt8], _ head: HTTPRequestHead) throws(S3Error) {
-    let fields = try authorization.withUnsafeBufferPointer { (bytes) throws(S3Error) in
-      try AuthorizationFields(UnsafeRawBufferPointer(bytes))
-    }
+  private init(_ fields: AuthorizationFields, _ head: HTTPRequestHead) throws(S3Error) {
     guard let scope = fields.scope, let signedHeaders = fields.signedHeaders,
       let signature = fields.signature
     else { throw S3Error(.authorizationHeaderMalformed) }
@@ -134,8 +131,11 @@ package struct SignatureClaim: Sendable {
   }
 
   private static func time(of head: HTTPRequestHead) throws(S3Error) -> CivilTime? {
-    if let text = head.headers["x-amz-date"] {
-      guard let time = CivilTime(basic: text) ?? CivilTime(httpDate: text) else {
+    let stated = head.headers.withValue("x-amz-date") { text in
+      CivilTime(basic: text) ?? CivilTime(httpDate: text.text)
+    }
+    if let stated {
+      guard let time = stated else {
         throw S3Error(.accessDenied, "The x-amz-date header is not a valid date.")
       }
       return time
@@ -150,8 +150,17 @@ private struct AuthorizationFields {
   var signedHeaders: SignedHeaderNames?
   var signature: [UInt8]?
 
+  /// The fields of the header in `headers`; `nil` without one.
+  init?(_ headers: HTTPHeaders) throws(S3Error) {
+    let fields = try headers.withValue("authorization") { (header) throws(S3Error) in
+      try AuthorizationFields(header)
+    }
+    guard let fields else { return nil }
+    self = fields
+  }
+
   /// - Throws: For another kind of authorization, and for a field that is malformed or comes twice.
-  init(_ header: UnsafeRawBufferPointer) throws(S3Error) {
+  private init(_ header: UnsafeRawBufferPointer) throws(S3Error) {
     let space = header.offset(of: UInt8(ascii: " ")) ?? header.count
     guard space < header.count, header.upTo(space).spells("AWS4-HMAC-SHA256") else {
       throw S3Error(

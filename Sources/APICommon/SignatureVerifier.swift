@@ -152,11 +152,11 @@ enum StringToSign {
     text.reserveCapacity(192)
     text += SignatureClaim.algorithm.utf8
     text.append(UInt8(ascii: "\n"))
-    text += time.basic.utf8
+    time.appendBasic(to: &text)
     text.append(UInt8(ascii: "\n"))
     scope.appendSignedPart(to: &text)
     text.append(UInt8(ascii: "\n"))
-    Hex.append(Digests.sha256(canonicalRequest), to: &text)
+    Digests.withSHA256(canonicalRequest) { Hex.append($0, to: &text) }
     return key.sign(text)
   }
 }

@@ -10,7 +10,7 @@ extension UInt8 {
 
 extension UnsafeRawBufferPointer {
   /// Whether the bytes are those of `text`.
-  @inlinable
+  @inlinable @inline(__always)
   package func spells(_ text: StaticString) -> Bool {
     count == text.utf8CodeUnitCount && begins(with: text)
   }
@@ -25,15 +25,21 @@ extension UnsafeRawBufferPointer {
   }
 
   /// Whether the bytes begin with those of `text`.
-  @inlinable
+  @inlinable @inline(__always)
   package func begins(with text: StaticString) -> Bool {
-    guard count >= text.utf8CodeUnitCount else { return false }
-    let start = text.utf8Start
-    for index in 0..<text.utf8CodeUnitCount where self[index] != start[index] { return false }
-    return true
+    text.utf8CodeUnitCount <= count
+      && holdsAtStart(text.utf8Start, text.utf8CodeUnitCount)
+  }
+
+  /// Most names that are compared differ in their first byte.
+  @usableFromInline
+  func holdsAtStart(_ other: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    guard length > 0, let base = baseAddress else { return length == 0 }
+    return self[0] == other[0] && memcmp(base, other, length) == 0
   }
 
   /// Whether both are the same bytes.
+  @usableFromInline
   package func equals(_ other: UnsafeRawBufferPointer) -> Bool {
     guard count == other.count else { return false }
     guard let mine = baseAddress, let others = other.baseAddress else { return true }
@@ -87,4 +93,18 @@ extension UnsafeRawBufferPointer {
 
   /// The bytes as text; what is not UTF-8 becomes U+FFFD.
   package var text: String { String(decoding: self, as: UTF8.self) }
+}
+
+extension [UInt8] {
+  /// `count` bytes, as `fill` writes all of them.
+  ///
+  /// For a few bytes: `init(unsafeUninitializedCapacity:)` and `init(repeating:)` look up the array's type each time,
+  /// which costs more than this copy.
+  @inlinable
+  package init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    self = withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { bytes in
+      fill(bytes)
+      return Array(bytes)
+    }
+  }
 }

@@ -121,13 +121,18 @@ package struct CivilTime: Equatable, Sendable {
   }
 
   /// `20261121T092200Z`, as AWS Signature Version 4 writes dates.
-  package var basic: String {
-    DateText.make { text in
-      writeDay(separator: "", to: &text)
-      text.literal("T")
-      writeTime(separator: "", to: &text)
-      text.literal("Z")
-    }
+  package var basic: String { DateText.make(writeBasic) }
+
+  /// Adds `basic` to `bytes`.
+  package func appendBasic(to bytes: inout [UInt8]) {
+    DateText.withBytes(of: writeBasic) { bytes.append(contentsOf: $0) }
+  }
+
+  private func writeBasic(_ text: inout DateText) {
+    writeDay(separator: "", to: &text)
+    text.literal("T")
+    writeTime(separator: "", to: &text)
+    text.literal("Z")
   }
 
   /// `20261121`: the day of a Signature Version 4 scope.
@@ -196,10 +201,17 @@ private struct DateText {
   private var count = 0
 
   static func make(_ write: (inout DateText) -> Void) -> String {
+    withBytes(of: write) { $0.text }
+  }
+
+  /// Hands what `write` writes to `body`.
+  static func withBytes<Result>(
+    of write: (inout DateText) -> Void, _ body: (UnsafeRawBufferPointer) -> Result
+  ) -> Result {
     withUnsafeTemporaryAllocation(byteCount: bytesMax, alignment: 1) { buffer in
       var text = DateText(buffer: buffer)
       write(&text)
-      return String(decoding: buffer[..<text.count], as: UTF8.self)
+      return body(UnsafeRawBufferPointer(rebasing: buffer[..<text.count]))
     }
   }
 
@@ -212,18 +224,34 @@ private struct DateText {
 
   /// Writes `value` with at least `width` digits.
   mutating func number(_ value: Int, _ width: Int) {
+    // Nearly every number of a date: an hour, a day, a year.
+    if width == 2, (0..<100).contains(value) { return pair(value) }
+    if width == 4, (0..<10_000).contains(value) {
+      pair(value / 100)
+      return pair(value % 100)
+    }
     if value < 0 { literal("-") }
     var rest = value.magnitude
     var length = 1
-    while length < width || rest >= 10 {
-      rest /= 10
+    var limit: UInt = 10
+    while length < width || rest >= limit {
       length += 1
+      limit *= 10
     }
-    rest = value.magnitude
-    for place in (count..<count + length).reversed() {
+    var place = count + length
+    while place > count {
+      place -= 1
       buffer[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
     }
     count += length
+  }
+
+  /// Writes a `value` below 100 with two digits.
+  private mutating func pair(_ value: Int) {
+    let value = UInt8(truncatingIfNeeded: value)
+    buffer[count] = UInt8(ascii: "0") &+ value / 10
+    buffer[count + 1] = UInt8(ascii: "0") &+ value % 10
+    count += 2
   }
 }

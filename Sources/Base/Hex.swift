@@ -1,10 +1,10 @@
 // Hexadecimal, for names that people read.
 
 /// Base 16 (RFC 4648, section 8), written in lowercase and read in either case.
-package enum Hex {
+public enum Hex {
   /// Two lowercase digits a byte.
   @inlinable
-  package static func encode(_ bytes: some Collection<UInt8>) -> String {
+  public static func encode(_ bytes: some Collection<UInt8>) -> String {
     String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
       var position = 0
       for byte in bytes {
@@ -18,47 +18,49 @@ package enum Hex {
 
   /// Adds two lowercase digits a byte to `text`.
   @inlinable
-  package static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
-    for byte in bytes {
-      text.append(digit(byte >> 4))
-      text.append(digit(byte & 15))
+  public static func append(_ bytes: UnsafeRawBufferPointer, to text: inout [UInt8]) {
+    withUnsafeTemporaryAllocation(byteCount: bytes.count * 2, alignment: 1) { digits in
+      for index in bytes.indices {
+        digits[index * 2] = digit(bytes[index] >> 4)
+        digits[index * 2 + 1] = digit(bytes[index] & 15)
+      }
+      text.append(contentsOf: digits)
     }
   }
 
-  @usableFromInline
+  /// The lowercase digit of a `value` below 16.
+  @inlinable @inline(__always)
   static func digit(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+    value &+ (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
   }
 
   /// The bytes that pairs of digits stand for; `nil` for an odd count or any other character.
-  package static func decode(_ text: some StringProtocol) -> [UInt8]? {
+  public static func decode(_ text: some StringProtocol) -> [UInt8]? {
     var text = String(text)
     return text.withUTF8 { decode(UnsafeRawBufferPointer($0)) }
   }
 
   /// As above, for digits that are no text yet.
-  package static func decode(_ digits: UnsafeRawBufferPointer) -> [UInt8]? {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(digits.count / 2)
-    var pending: UInt8?
-    for character in digits {
-      guard let value = value(of: character) else { return nil }
-      if let high = pending {
-        bytes.append(high << 4 | value)
-        pending = nil
-      } else {
-        pending = value
+  public static func decode(_ digits: UnsafeRawBufferPointer) -> [UInt8]? {
+    guard digits.count.isMultiple(of: 2) else { return nil }
+    var isValid = true
+    let bytes = [UInt8](count: digits.count / 2) { bytes in
+      for index in 0..<digits.count / 2 {
+        let high = value(of: digits[index * 2])
+        let low = value(of: digits[index * 2 + 1])
+        if high == nil || low == nil { isValid = false }
+        bytes[index] = (high ?? 0) << 4 | (low ?? 0)
       }
     }
-    return pending == nil ? bytes : nil
+    return isValid ? bytes : nil
   }
 
-  private static func value(of character: UInt8) -> UInt8? {
-    switch character {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-    default: nil
-    }
+  /// The value of a digit in either case; `nil` for any other character.
+  @inlinable @inline(__always)
+  public static func value(of character: UInt8) -> UInt8? {
+    let digit = character &- UInt8(ascii: "0")
+    if digit < 10 { return digit }
+    let letter = character.asciiLowercased &- UInt8(ascii: "a")
+    return letter < 6 ? letter &+ 10 : nil
   }
 }

@@ -9,24 +9,24 @@
 
 /// An identifier of 16 bytes, distinguished by `Tag`.
 @frozen
-package struct Identifier16<Tag>: Hashable, Comparable, Sendable {
+public struct Identifier16<Tag>: Hashable, Comparable, Sendable {
   /// Big-endian words: the first holds the first eight bytes.
   @usableFromInline var high: UInt64
   @usableFromInline var low: UInt64
 
   /// The number of bytes.
-  @inlinable package static var byteCount: Int { 16 }
+  @inlinable public static var byteCount: Int { 16 }
 
   /// The identifier whose bytes, read as two big-endian words, are `high` and `low`.
   @inlinable
-  package init(high: UInt64, low: UInt64) {
+  public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }
 
   /// Reads 16 bytes; `nil` when there are more or fewer.
   @inlinable
-  package init?(_ bytes: UnsafeRawBufferPointer) {
+  public init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count == Self.byteCount else { return nil }
     self.init(
       high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
@@ -35,7 +35,7 @@ package struct Identifier16<Tag>: Hashable, Comparable, Sendable {
 
   /// Reads 16 bytes; `nil` when there are more or fewer.
   @inlinable
-  package init?(_ bytes: some Collection<UInt8>) {
+  public init?(_ bytes: some Collection<UInt8>) {
     guard bytes.count == Self.byteCount else { return nil }
     var high: UInt64 = 0
     var low: UInt64 = 0
@@ -53,45 +53,42 @@ package struct Identifier16<Tag>: Hashable, Comparable, Sendable {
   }
 
   /// Reads 32 hexadecimal digits of either case; `nil` for anything else.
-  package init?(hex: some StringProtocol) {
+  public init?(hex: some StringProtocol) {
     guard let bytes = Hex.decode(hex) else { return nil }
     self.init(bytes)
   }
 
   /// The bytes, in order.
-  @inlinable package var bytes: [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 16) { buffer, count in
-      withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { source in
-        UnsafeMutableRawBufferPointer(buffer).copyMemory(from: source)
-      }
-      count = 16
+  @inlinable public var bytes: [UInt8] {
+    [UInt8](count: 16) { buffer in
+      withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { buffer.copyMemory(from: $0) }
     }
   }
 
   /// Appends the bytes to `array`.
-  @inlinable package func append(to array: inout [UInt8]) {
+  @inlinable public func append(to array: inout [UInt8]) {
     withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { array.append(contentsOf: $0) }
   }
 
   /// 32 lowercase hexadecimal digits.
-  package var hex: String { Hex.encode(bytes) }
+  public var hex: String { Hex.encode(bytes) }
 
   /// The numbers' order, which is the bytes' order.
-  @inlinable package static func < (left: Self, right: Self) -> Bool {
+  @inlinable public static func < (left: Self, right: Self) -> Bool {
     (left.high, left.low) < (right.high, right.low)
   }
 }
 
 /// An identifier of 32 bytes, distinguished by `Tag`.
 @frozen
-package struct Identifier32<Tag>: Hashable, Comparable, Sendable {
+public struct Identifier32<Tag>: Hashable, Comparable, Sendable {
   @usableFromInline var first: UInt64
   @usableFromInline var second: UInt64
   @usableFromInline var third: UInt64
   @usableFromInline var fourth: UInt64
 
   /// The number of bytes.
-  @inlinable package static var byteCount: Int { 32 }
+  @inlinable public static var byteCount: Int { 32 }
 
   @inlinable
   init(words first: UInt64, _ second: UInt64, _ third: UInt64, _ fourth: UInt64) {
@@ -103,7 +100,7 @@ package struct Identifier32<Tag>: Hashable, Comparable, Sendable {
 
   /// Reads 32 bytes; `nil` when there are more or fewer.
   @inlinable
-  package init?(_ bytes: UnsafeRawBufferPointer) {
+  public init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count == Self.byteCount else { return nil }
     self.init(
       words: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
@@ -114,7 +111,7 @@ package struct Identifier32<Tag>: Hashable, Comparable, Sendable {
 
   /// Reads 32 bytes; `nil` when there are more or fewer.
   @inlinable
-  package init?(_ bytes: some Collection<UInt8>) {
+  public init?(_ bytes: some Collection<UInt8>) {
     guard bytes.count == Self.byteCount else { return nil }
     var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     var position = 0
@@ -137,68 +134,65 @@ package struct Identifier32<Tag>: Hashable, Comparable, Sendable {
   }
 
   /// Reads 64 hexadecimal digits of either case; `nil` for anything else.
-  package init?(hex: some StringProtocol) {
+  public init?(hex: some StringProtocol) {
     guard let bytes = Hex.decode(hex) else { return nil }
     self.init(bytes)
   }
 
   /// The first byte: which of 256 equal ranges the identifier lies in.
-  @inlinable package var firstByte: UInt8 { UInt8(truncatingIfNeeded: first >> 56) }
+  @inlinable public var firstByte: UInt8 { UInt8(truncatingIfNeeded: first >> 56) }
 
   /// The bytes, in order.
-  @inlinable package var bytes: [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+  @inlinable public var bytes: [UInt8] {
+    [UInt8](count: 32) { buffer in
       withUnsafeBytes(
         of: (first.bigEndian, second.bigEndian, third.bigEndian, fourth.bigEndian)
-      ) { source in
-        UnsafeMutableRawBufferPointer(buffer).copyMemory(from: source)
-      }
-      count = 32
+      ) { buffer.copyMemory(from: $0) }
     }
   }
 
   /// Appends the bytes to `array`.
-  @inlinable package func append(to array: inout [UInt8]) {
+  @inlinable public func append(to array: inout [UInt8]) {
     withUnsafeBytes(of: (first.bigEndian, second.bigEndian, third.bigEndian, fourth.bigEndian)) {
       array.append(contentsOf: $0)
     }
   }
 
   /// 64 lowercase hexadecimal digits.
-  package var hex: String { Hex.encode(bytes) }
+  public var hex: String { Hex.encode(bytes) }
 
   /// The bytes' order.
-  @inlinable package static func < (left: Self, right: Self) -> Bool {
+  @inlinable public static func < (left: Self, right: Self) -> Bool {
     (left.first, left.second, left.third, left.fourth)
       < (right.first, right.second, right.third, right.fourth)
   }
 }
 
 extension Identifier16: CustomStringConvertible {
-  package var description: String { hex }
+  public var description: String { hex }
 }
 
 extension Identifier32: CustomStringConvertible {
-  package var description: String { hex }
+  public var description: String { hex }
 }
 
 /// Tags of `NodeID`, `BucketID`, `BlockHash` and `UploadID`.
-package enum NodeTag: Sendable {}
-package enum BucketTag: Sendable {}
-package enum BlockTag: Sendable {}
-package enum UploadTag: Sendable {}
+public enum NodeTag: Sendable {}
+public enum BucketTag: Sendable {}
+public enum BlockTag: Sendable {}
+public enum UploadTag: Sendable {}
 
 /// A node's name: its Ed25519 public key.
-package typealias NodeID = Identifier32<NodeTag>
+public typealias NodeID = Identifier32<NodeTag>
 
 /// A bucket's name, random, for the bucket's whole life; aliases point at it.
-package typealias BucketID = Identifier32<BucketTag>
+public typealias BucketID = Identifier32<BucketTag>
 
 /// A block's name: the first 256 bits of the BLAKE2b-512 of its bytes.
-package typealias BlockHash = Identifier32<BlockTag>
+public typealias BlockHash = Identifier32<BlockTag>
 
 /// Names one attempt to write an object, a part or a multipart upload, and owns the references and the
 /// manifest that the attempt made.
 ///
 /// Timestamps order; they never identify.
-package typealias UploadID = Identifier16<UploadTag>
+public typealias UploadID = Identifier16<UploadTag>

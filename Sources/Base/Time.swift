@@ -5,18 +5,18 @@
 
 /// A point of the monotonic clock, in nanoseconds since some start of the machine.
 @frozen
-package struct MonotonicInstant: Hashable, Comparable, Sendable {
+public struct MonotonicInstant: Hashable, Comparable, Sendable {
   /// Nanoseconds since the clock's start.
-  package var nanoseconds: UInt64
+  public var nanoseconds: UInt64
 
   /// The point `nanoseconds` after the clock's start.
-  @inlinable package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+  @inlinable public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
   /// A point that never comes: a wait without end.
-  @inlinable package static var distantFuture: MonotonicInstant { .init(nanoseconds: .max) }
+  @inlinable public static var distantFuture: MonotonicInstant { .init(nanoseconds: .max) }
 
   /// The point `duration` later, saturating at both ends.
-  @inlinable package static func + (left: Self, right: Duration) -> Self {
+  @inlinable public static func + (left: Self, right: Duration) -> Self {
     let nanoseconds = right.wholeNanoseconds
     if nanoseconds >= 0 {
       let (sum, overflow) = left.nanoseconds.addingReportingOverflow(UInt64(nanoseconds))
@@ -28,52 +28,43 @@ package struct MonotonicInstant: Hashable, Comparable, Sendable {
   }
 
   /// How long `right` lies before `left`; negative when it lies after.
-  ///
-  /// Saturates at 292 years.
-  @inlinable package static func - (left: Self, right: Self) -> Duration {
-    if left >= right {
-      return .nanoseconds(Int64(clamping: left.nanoseconds - right.nanoseconds))
-    }
-    return .nanoseconds(-Int64(clamping: right.nanoseconds - left.nanoseconds))
+  @inlinable public static func - (left: Self, right: Self) -> Duration {
+    Duration(attoseconds: (Int128(left.nanoseconds) - Int128(right.nanoseconds)) * 1_000_000_000)
   }
 
-  @inlinable package static func < (left: Self, right: Self) -> Bool {
+  @inlinable public static func < (left: Self, right: Self) -> Bool {
     left.nanoseconds < right.nanoseconds
   }
 }
 
 /// A wall-clock time: milliseconds since 1970-01-01T00:00:00Z, leap seconds ignored.
 @frozen
-package struct WallTime: Hashable, Comparable, Sendable {
+public struct WallTime: Hashable, Comparable, Sendable {
   /// Milliseconds since the Unix epoch; negative before it.
-  package var milliseconds: Int64
+  public var milliseconds: Int64
 
   /// The time `milliseconds` after the Unix epoch.
-  @inlinable package init(milliseconds: Int64) { self.milliseconds = milliseconds }
+  @inlinable public init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
   /// Whole seconds since the Unix epoch, rounded down.
-  @inlinable package var seconds: Int64 {
+  @inlinable public var seconds: Int64 {
     let (quotient, remainder) = milliseconds.quotientAndRemainder(dividingBy: 1000)
     return remainder < 0 ? quotient - 1 : quotient
   }
 
-  @inlinable package static func < (left: Self, right: Self) -> Bool {
+  @inlinable public static func < (left: Self, right: Self) -> Bool {
     left.milliseconds < right.milliseconds
   }
 }
 
 extension Duration {
   /// The duration in nanoseconds, rounded toward zero and saturating at 292 years.
-  @inlinable package var wholeNanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    if overflow { return seconds < 0 ? .min : .max }
-    let (sum, carried) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return carried ? (seconds < 0 ? .min : .max) : sum
+  @inlinable public var wholeNanoseconds: Int64 {
+    Int64(clamping: attoseconds / 1_000_000_000)
   }
 
   /// The duration in seconds, for people and metrics.
-  @inlinable package var inSeconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) / 1e18
+  @inlinable public var inSeconds: Double {
+    Double(attoseconds) / 1e18
   }
 }

@@ -1,7 +1,7 @@
 // Why bytes are no value of the binary coding.
 
 /// What is wrong with bytes that should be a value of `docs/formats/binary-coding.md`.
-package enum BinaryError: Error, Equatable, Sendable {
+public enum BinaryError: Error, Equatable, Sendable {
   /// The bytes end within the value.
   case truncated
   /// The value is written in another way than the one allowed: a longer varint, a boolean of 2.

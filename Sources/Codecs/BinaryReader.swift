@@ -5,27 +5,27 @@
 //   2. Nothing is allocated but the arrays and strings that are returned, and a count from the input
 //      never reserves more than the input could fill.
 
-package import Base
+public import Base
 
 /// Takes values from the front of a run of bytes.
 ///
 /// It borrows: the bytes must stay in place while the reader is used. `BinaryReader.read` makes one for an
 /// array or a slice.
 @frozen
-package struct BinaryReader {
+public struct BinaryReader {
   @usableFromInline let input: UnsafeRawBufferPointer
   @usableFromInline var position: Int
 
   /// Reads `input`, which must outlive the reader.
   @inlinable
-  package init(_ input: UnsafeRawBufferPointer) {
+  public init(_ input: UnsafeRawBufferPointer) {
     self.input = input
     position = 0
   }
 
   /// Calls `body` with a reader of `bytes`; bytes that `body` leaves are not an error.
   @inlinable
-  package static func read<Value, Failure: Error>(
+  public static func read<Value, Failure: Error>(
     _ bytes: [UInt8], _ body: (inout BinaryReader) throws(Failure) -> Value
   ) throws(Failure) -> Value {
     try bytes.withUnsafeBufferPointer { buffer throws(Failure) -> Value in
@@ -36,7 +36,7 @@ package struct BinaryReader {
 
   /// Calls `body` with a reader of `bytes`; bytes that `body` leaves are not an error.
   @inlinable
-  package static func read<Value, Failure: Error>(
+  public static func read<Value, Failure: Error>(
     _ bytes: ArraySlice<UInt8>, _ body: (inout BinaryReader) throws(Failure) -> Value
   ) throws(Failure) -> Value {
     try bytes.withUnsafeBufferPointer { buffer throws(Failure) -> Value in
@@ -46,14 +46,14 @@ package struct BinaryReader {
   }
 
   /// How many bytes are left.
-  @inlinable package var remainingCount: Int { input.count - position }
+  @inlinable public var remainingCount: Int { input.count - position }
 
   /// Whether no byte is left.
-  @inlinable package var isAtEnd: Bool { position == input.count }
+  @inlinable public var isAtEnd: Bool { position == input.count }
 
   /// Takes all that is left: the trailing bytes of a record, to be written again after its fields.
   @inlinable
-  package mutating func remaining() -> [UInt8] {
+  public mutating func remaining() -> [UInt8] {
     let rest = [UInt8](input[position...])
     position = input.count
     return rest
@@ -61,13 +61,13 @@ package struct BinaryReader {
 
   /// Throws `unexpectedBytes` unless everything was read.
   @inlinable
-  package func expectEnd() throws(BinaryError) {
+  public func expectEnd() throws(BinaryError) {
     if !isAtEnd { throw .unexpectedBytes }
   }
 
   /// Takes `count` bytes without copying them; they are valid as long as the input.
   @inlinable
-  package mutating func view(_ count: Int) throws(BinaryError) -> UnsafeRawBufferPointer {
+  public mutating func view(_ count: Int) throws(BinaryError) -> UnsafeRawBufferPointer {
     guard count >= 0, count <= remainingCount else { throw .truncated }
     let start = position
     position += count
@@ -76,7 +76,7 @@ package struct BinaryReader {
 
   /// The version byte of a record; throws `unknownVersion` for one above `newest` or 0.
   @inlinable
-  package mutating func version(upTo newest: UInt8) throws(BinaryError) -> UInt8 {
+  public mutating func version(upTo newest: UInt8) throws(BinaryError) -> UInt8 {
     let version = try u8()
     guard version >= 1, version <= newest else { throw .unknownVersion(version) }
     return version
@@ -84,7 +84,7 @@ package struct BinaryReader {
 
   /// One byte.
   @inlinable
-  package mutating func u8() throws(BinaryError) -> UInt8 {
+  public mutating func u8() throws(BinaryError) -> UInt8 {
     guard position < input.count else { throw .truncated }
     let value = input[position]
     position += 1
@@ -93,19 +93,19 @@ package struct BinaryReader {
 
   /// Two bytes, big-endian.
   @inlinable
-  package mutating func u16() throws(BinaryError) -> UInt16 {
+  public mutating func u16() throws(BinaryError) -> UInt16 {
     UInt16(bigEndian: try fixed(UInt16.self))
   }
 
   /// Four bytes, big-endian.
   @inlinable
-  package mutating func u32() throws(BinaryError) -> UInt32 {
+  public mutating func u32() throws(BinaryError) -> UInt32 {
     UInt32(bigEndian: try fixed(UInt32.self))
   }
 
   /// Eight bytes, big-endian.
   @inlinable
-  package mutating func u64() throws(BinaryError) -> UInt64 {
+  public mutating func u64() throws(BinaryError) -> UInt64 {
     UInt64(bigEndian: try fixed(UInt64.self))
   }
 
@@ -122,7 +122,7 @@ package struct BinaryReader {
 
   /// One byte, 0 or 1.
   @inlinable
-  package mutating func bool() throws(BinaryError) -> Bool {
+  public mutating func bool() throws(BinaryError) -> Bool {
     switch try u8() {
     case 0: false
     case 1: true
@@ -132,7 +132,7 @@ package struct BinaryReader {
 
   /// A number of up to 64 bits, in no more bytes than it needs.
   @inlinable
-  package mutating func varint() throws(BinaryError) -> UInt64 {
+  public mutating func varint() throws(BinaryError) -> UInt64 {
     var byte = try u8()
     if byte < 0x80 { return UInt64(byte) }
     var value = UInt64(byte & 0x7F)
@@ -151,7 +151,7 @@ package struct BinaryReader {
 
   /// A varint that is a count of at most `max`.
   @inlinable
-  package mutating func count(max: Int) throws(BinaryError) -> Int {
+  public mutating func count(max: Int) throws(BinaryError) -> Int {
     let value = try varint()
     guard let count = Int(exactly: value), count <= max else { throw .overLimit }
     return count
@@ -159,26 +159,26 @@ package struct BinaryReader {
 
   /// A signed number.
   @inlinable
-  package mutating func signed() throws(BinaryError) -> Int64 {
+  public mutating func signed() throws(BinaryError) -> Int64 {
     let value = try varint()
     return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
   }
 
   /// `count` bytes.
   @inlinable
-  package mutating func raw(_ count: Int) throws(BinaryError) -> [UInt8] {
+  public mutating func raw(_ count: Int) throws(BinaryError) -> [UInt8] {
     [UInt8](try view(count))
   }
 
   /// A count of at most `max` and so many bytes.
   @inlinable
-  package mutating func bytes(max: Int) throws(BinaryError) -> [UInt8] {
+  public mutating func bytes(max: Int) throws(BinaryError) -> [UInt8] {
     [UInt8](try view(try count(max: max)))
   }
 
   /// A count of at most `max` and so many bytes of UTF-8.
   @inlinable
-  package mutating func string(max: Int) throws(BinaryError) -> String {
+  public mutating func string(max: Int) throws(BinaryError) -> String {
     let view = try view(try count(max: max))
     guard let text = String(validating: view, as: UTF8.self) else { throw .invalidUTF8 }
     return text
@@ -186,7 +186,7 @@ package struct BinaryReader {
 
   /// 16 bytes.
   @inlinable
-  package mutating func id<Tag>(
+  public mutating func id<Tag>(
     _: Identifier16<Tag>.Type = Identifier16<Tag>.self
   ) throws(BinaryError) -> Identifier16<Tag> {
     guard let id = Identifier16<Tag>(try view(16)) else { throw .truncated }
@@ -195,7 +195,7 @@ package struct BinaryReader {
 
   /// 32 bytes.
   @inlinable
-  package mutating func id<Tag>(
+  public mutating func id<Tag>(
     _: Identifier32<Tag>.Type = Identifier32<Tag>.self
   ) throws(BinaryError) -> Identifier32<Tag> {
     guard let id = Identifier32<Tag>(try view(32)) else { throw .truncated }
@@ -204,7 +204,7 @@ package struct BinaryReader {
 
   /// A value that may be absent, as `read` reads it.
   @inlinable
-  package mutating func optional<Value>(
+  public mutating func optional<Value>(
     _ read: (inout BinaryReader) throws(BinaryError) -> Value
   ) throws(BinaryError) -> Value? {
     try bool() ? try read(&self) : nil
@@ -212,7 +212,7 @@ package struct BinaryReader {
 
   /// At most `max` elements, each as `read` reads it.
   @inlinable
-  package mutating func list<Element>(
+  public mutating func list<Element>(
     max: Int, _ read: (inout BinaryReader) throws(BinaryError) -> Element
   ) throws(BinaryError) -> [Element] {
     let count = try count(max: max)
@@ -231,7 +231,7 @@ package struct BinaryReader {
   ///
   /// Bytes that `read` leaves are `unexpectedBytes`: a record's trailing bytes are kept, not skipped.
   @inlinable
-  package mutating func nested<Value>(
+  public mutating func nested<Value>(
     max: Int, _ read: (inout BinaryReader) throws(BinaryError) -> Value
   ) throws(BinaryError) -> Value {
     var inner = BinaryReader(try view(try count(max: max)))

@@ -1,36 +1,36 @@
 // Writes the canonical binary coding of docs/formats/binary-coding.md.
 
-package import Base
+public import Base
 
 /// Appends values to a growing array of bytes.
 ///
 /// Everything is `@inlinable`, so that encoding a row compiles to stores and one growing array.
 @frozen
-package struct BinaryWriter: Sendable {
+public struct BinaryWriter: Sendable {
   /// What was written so far.
-  package var bytes: [UInt8]
+  public var bytes: [UInt8]
 
   /// An empty writer; `capacity` is a guess of the final size that saves growing.
   @inlinable
-  package init(capacity: Int = 0) {
+  public init(capacity: Int = 0) {
     bytes = []
     if capacity > 0 { bytes.reserveCapacity(capacity) }
   }
 
   /// Starts a record: its version byte.
-  @inlinable package mutating func version(_ version: UInt8) { bytes.append(version) }
+  @inlinable public mutating func version(_ version: UInt8) { bytes.append(version) }
 
   /// One byte.
-  @inlinable package mutating func u8(_ value: UInt8) { bytes.append(value) }
+  @inlinable public mutating func u8(_ value: UInt8) { bytes.append(value) }
 
   /// Two bytes, big-endian.
-  @inlinable package mutating func u16(_ value: UInt16) { fixed(value.bigEndian) }
+  @inlinable public mutating func u16(_ value: UInt16) { fixed(value.bigEndian) }
 
   /// Four bytes, big-endian.
-  @inlinable package mutating func u32(_ value: UInt32) { fixed(value.bigEndian) }
+  @inlinable public mutating func u32(_ value: UInt32) { fixed(value.bigEndian) }
 
   /// Eight bytes, big-endian.
-  @inlinable package mutating func u64(_ value: UInt64) { fixed(value.bigEndian) }
+  @inlinable public mutating func u64(_ value: UInt64) { fixed(value.bigEndian) }
 
   @inlinable
   mutating func fixed(_ bigEndian: some FixedWidthInteger) {
@@ -38,11 +38,11 @@ package struct BinaryWriter: Sendable {
   }
 
   /// One byte, 0 or 1.
-  @inlinable package mutating func bool(_ value: Bool) { bytes.append(value ? 1 : 0) }
+  @inlinable public mutating func bool(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
   /// A number in as few groups of seven bits as it needs.
   @inlinable
-  package mutating func varint(_ value: UInt64) {
+  public mutating func varint(_ value: UInt64) {
     var rest = value
     while rest >= 0x80 {
       bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -52,56 +52,56 @@ package struct BinaryWriter: Sendable {
   }
 
   /// A count that is not negative.
-  @inlinable package mutating func count(_ value: Int) { varint(UInt64(value)) }
+  @inlinable public mutating func count(_ value: Int) { varint(UInt64(value)) }
 
   /// A signed number, small when it is near zero.
   @inlinable
-  package mutating func signed(_ value: Int64) {
+  public mutating func signed(_ value: Int64) {
     varint(UInt64(bitPattern: value << 1 ^ value >> 63))
   }
 
   /// Bytes whose count the reader knows.
   @inlinable
-  package mutating func raw(_ value: some Sequence<UInt8>) { bytes.append(contentsOf: value) }
+  public mutating func raw(_ value: some Sequence<UInt8>) { bytes.append(contentsOf: value) }
 
   /// Bytes whose count the reader knows.
   ///
   /// Not generic: an array that meets the function above in an unspecialized caller is appended byte by byte.
   @inlinable
-  package mutating func raw(_ value: [UInt8]) { bytes.append(contentsOf: value) }
+  public mutating func raw(_ value: [UInt8]) { bytes.append(contentsOf: value) }
 
   /// A count and the bytes.
   @inlinable
-  package mutating func bytes(_ value: [UInt8]) {
+  public mutating func bytes(_ value: [UInt8]) {
     count(value.count)
     bytes.append(contentsOf: value)
   }
 
   /// A count and the bytes.
   @inlinable
-  package mutating func bytes(_ value: some Collection<UInt8>) {
+  public mutating func bytes(_ value: some Collection<UInt8>) {
     count(value.count)
     bytes.append(contentsOf: value)
   }
 
   /// A count and the text's UTF-8.
   @inlinable
-  package mutating func string(_ value: String) {
+  public mutating func string(_ value: String) {
     count(value.utf8.count)
     bytes.append(contentsOf: value.utf8)
   }
 
   /// 16 bytes.
   @inlinable
-  package mutating func id<Tag>(_ value: Identifier16<Tag>) { value.append(to: &bytes) }
+  public mutating func id<Tag>(_ value: Identifier16<Tag>) { value.append(to: &bytes) }
 
   /// 32 bytes.
   @inlinable
-  package mutating func id<Tag>(_ value: Identifier32<Tag>) { value.append(to: &bytes) }
+  public mutating func id<Tag>(_ value: Identifier32<Tag>) { value.append(to: &bytes) }
 
   /// Whether there is a value, and the value as `write` writes it.
   @inlinable
-  package mutating func optional<Value>(
+  public mutating func optional<Value>(
     _ value: Value?, _ write: (inout BinaryWriter, Value) -> Void
   ) {
     bool(value != nil)
@@ -110,7 +110,7 @@ package struct BinaryWriter: Sendable {
 
   /// How many elements there are, and each as `write` writes it.
   @inlinable
-  package mutating func list<Elements: Collection>(
+  public mutating func list<Elements: Collection>(
     _ elements: Elements, _ write: (inout BinaryWriter, Elements.Element) -> Void
   ) {
     count(elements.count)
@@ -119,7 +119,7 @@ package struct BinaryWriter: Sendable {
 
   /// What `write` writes, after its count of bytes: a record inside another.
   @inlinable
-  package mutating func nested(_ write: (inout BinaryWriter) -> Void) {
+  public mutating func nested(_ write: (inout BinaryWriter) -> Void) {
     let start = bytes.count
     // Most nested records are below 128 bytes, whose count takes one byte.
     bytes.append(0)

@@ -5,7 +5,6 @@ import Base
 /// Writes and reads `%XX`.
 package enum PercentCoding {
   /// A set of ASCII characters that need no escape.
-  @frozen
   package struct AllowedBytes: Sendable {
     private let low: UInt64
     private let high: UInt64
@@ -25,7 +24,6 @@ package enum PercentCoding {
       (low, high) = words
     }
 
-    @usableFromInline
     func contains(_ byte: UInt8) -> Bool {
       if byte < 64 { return low >> UInt64(byte) & 1 == 1 }
       return byte < 128 && high >> UInt64(byte - 64) & 1 == 1
@@ -107,8 +105,8 @@ package enum PercentCoding {
       index += 1
       switch byte {
       case UInt8(ascii: "%"):
-        guard index + 1 < text.count, let high = digit(text[index]),
-          let low = digit(text[index + 1])
+        guard index + 1 < text.count, let high = Hex.value(of: text[index]),
+          let low = Hex.value(of: text[index + 1])
         else { return nil }
         index += 2
         result.append(high << 4 | low)
@@ -117,14 +115,5 @@ package enum PercentCoding {
       }
     }
     return result
-  }
-
-  private static func digit(_ character: UInt8) -> UInt8? {
-    switch character {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
-    default: nil
-    }
   }
 }

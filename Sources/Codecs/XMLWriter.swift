@@ -5,24 +5,24 @@
 /// Names are the program's own and are not checked; text and attribute values may hold anything. A control
 /// character, which XML 1.0 cannot hold, is written as a reference all the same (`&#x1;`), as S3 does;
 /// who lists such keys asks for `encoding-type=url`.
-package struct XMLWriter: Sendable {
+public struct XMLWriter: Sendable {
   /// What was written so far.
-  package private(set) var bytes: [UInt8] = []
+  public private(set) var bytes: [UInt8] = []
 
   /// A document; with the declaration unless `declaration` is false.
-  package init(declaration: Bool = true) {
+  public init(declaration: Bool = true) {
     if declaration { bytes += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".utf8 }
   }
 
   /// `<name>text</name>`.
-  package mutating func element(_ name: StaticString, _ text: String) {
+  public mutating func element(_ name: StaticString, _ text: String) {
     open(name)
     write(text, inAttribute: false)
     close(name)
   }
 
   /// `<name>text</name>`, where `utf8` must be valid UTF-8.
-  package mutating func element(_ name: StaticString, utf8: [UInt8]) {
+  public mutating func element(_ name: StaticString, utf8: [UInt8]) {
     open(name)
     utf8.withUnsafeBufferPointer { write($0, inAttribute: false) }
     close(name)
@@ -40,17 +40,17 @@ package struct XMLWriter: Sendable {
   }
 
   /// `<name>number</name>`.
-  package mutating func element(_ name: StaticString, _ number: some BinaryInteger) {
+  public mutating func element(_ name: StaticString, _ number: some BinaryInteger) {
     element(name, String(number))
   }
 
   /// `<name>true</name>` or `<name>false</name>`.
-  package mutating func element(_ name: StaticString, _ value: Bool) {
+  public mutating func element(_ name: StaticString, _ value: Bool) {
     element(name, value ? "true" : "false")
   }
 
   /// An element with what `content` writes inside.
-  package mutating func element<Failure: Error>(
+  public mutating func element<Failure: Error>(
     _ name: StaticString, _ attributes: KeyValuePairs<StaticString, String>,
     _ content: (inout XMLWriter) throws(Failure) -> Void
   ) throws(Failure) {
@@ -63,7 +63,7 @@ package struct XMLWriter: Sendable {
   ///
   /// Inlined, as a listing has one for each key.
   @inlinable
-  package mutating func element<Failure: Error>(
+  public mutating func element<Failure: Error>(
     _ name: StaticString, _ content: (inout XMLWriter) throws(Failure) -> Void
   ) throws(Failure) {
     open(name)
@@ -72,7 +72,7 @@ package struct XMLWriter: Sendable {
   }
 
   /// Text inside the element that is open.
-  package mutating func text(_ text: String) { write(text, inAttribute: false) }
+  public mutating func text(_ text: String) { write(text, inAttribute: false) }
 
   private mutating func open(
     _ name: StaticString, _ attributes: KeyValuePairs<StaticString, String>

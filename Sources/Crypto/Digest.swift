@@ -7,6 +7,7 @@
 // MD5 and SHA-1 are here because S3 names content by them (ETag, Content-MD5, x-amz-checksum-sha1); nothing
 // of Grange's own relies on them.
 
+private import Base
 private import COpenSSL
 
 /// A digest algorithm.
@@ -75,9 +76,8 @@ package final class Digest: @unchecked Sendable {
   ///
   /// The object then starts over with the empty message.
   package func finish() -> [UInt8] {
-    let result = [UInt8](unsafeUninitializedCapacity: algorithm.outputBytes) { buffer, count in
+    let result = [UInt8](count: algorithm.outputBytes) { buffer in
       check(EVP_DigestFinal_ex(context, buffer.baseAddress, nil))
-      count = algorithm.outputBytes
     }
     start()
     return result

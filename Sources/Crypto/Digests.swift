@@ -46,6 +46,19 @@ package enum Digests {
     }
   }
 
+  /// Hands the SHA-256 (32 bytes) of `message` to `body`, without memory of its own.
+  package static func withSHA256(
+    _ message: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void
+  ) {
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { bytes in
+      with(.sha256) { digest in
+        digest.update(message)
+        digest.finish(into: bytes)
+      }
+      body(UnsafeRawBufferPointer(bytes))
+    }
+  }
+
   private static func with<Result>(
     _ algorithm: DigestAlgorithm, _ body: (Digest) -> Result
   ) -> Result {

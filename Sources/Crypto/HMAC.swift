@@ -3,6 +3,7 @@
 // Setting a key costs two compressions of SHA-256 and several allocations; restarting a context that has
 // its key costs a copy. A key that signs more than once is therefore kept as an `HMACKey`.
 
+private import Base
 private import COpenSSL
 private import Synchronization
 
@@ -95,10 +96,7 @@ struct MACContext: ~Copyable, @unchecked Sendable {
   }
 
   func finish() -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: outputBytes) { buffer, count in
-      finish(into: UnsafeMutableRawBufferPointer(buffer))
-      count = outputBytes
-    }
+    [UInt8](count: outputBytes) { finish(into: $0) }
   }
 
   func finish(into buffer: UnsafeMutableRawBufferPointer) {

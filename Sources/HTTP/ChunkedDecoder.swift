@@ -11,6 +11,8 @@
 //      than it is worth: extensions against the data received, trailers against `trailersMaxBytes`.
 //   3. No byte behind the end is consumed.
 
+private import Base
+
 /// Decodes one chunked body.
 package struct ChunkedDecoder {
   private enum State {
@@ -96,7 +98,7 @@ package struct ChunkedDecoder {
   private mutating func take(_ byte: UInt8) throws(HTTPRejection) {
     switch (state, byte) {
     case (.sizeStart, _),
-      (.size, _) where hexValue(byte) != nil:
+      (.size, _) where Hex.value(of: byte) != nil:
       try takeDigit(byte)
     case (.size, UInt8(ascii: "\r")), (.chunkExtension, UInt8(ascii: "\r")):
       state = .sizeLineFeed
@@ -119,7 +121,7 @@ package struct ChunkedDecoder {
 
   private mutating func takeDigit(_ byte: UInt8) throws(HTTPRejection) {
     // 15 digits stay below 2^60.
-    guard let value = hexValue(byte), digitCount < 15 else {
+    guard let value = Hex.value(of: byte), digitCount < 15 else {
       throw HTTPRejection(400, "invalid chunk size")
     }
     remaining = remaining << 4 | UInt64(value)

@@ -44,11 +44,3 @@ func holdsControlCharacter(_ bytes: UnsafeRawBufferPointer) -> Bool {
   }
   return found != 0
 }
-
-/// The value of a hexadecimal digit, or `nil`.
-@inline(__always)
-func hexValue(_ byte: UInt8) -> UInt8? {
-  if byte &- 48 < 10 { return byte &- 48 }
-  let lower = byte | 0x20
-  return lower &- 97 < 6 ? lower &- 87 : nil
-}

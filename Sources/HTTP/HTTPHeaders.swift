@@ -9,23 +9,23 @@
 //   2. Every name is a token (RFC 9110, section 5.6.2) in lower case; no value holds CR, LF or NUL, nor begins or
 //      ends with white space.
 
-private import Base
+public import Base
 
 /// The header or trailer fields of a message, in order.
 ///
 /// Names are compared without regard to case, and kept in lower case.
-package struct HTTPHeaders: Sendable {
+public struct HTTPHeaders: Sendable {
   /// Where a field's name and value lie in `bytes`.
   @usableFromInline
   struct Field: Sendable {
-    var nameStart: UInt32
-    var nameCount: UInt32
-    var valueStart: UInt32
-    var valueCount: UInt32
+    @usableFromInline var nameStart: UInt32
+    @usableFromInline var nameCount: UInt32
+    @usableFromInline var valueStart: UInt32
+    @usableFromInline var valueCount: UInt32
 
-    @usableFromInline
+    @inlinable
     var name: Range<Int> { Int(nameStart)..<Int(nameStart) + Int(nameCount) }
-    @usableFromInline
+    @inlinable
     var value: Range<Int> { Int(valueStart)..<Int(valueStart) + Int(valueCount) }
   }
 
@@ -75,9 +75,16 @@ package struct HTTPHeaders: Sendable {
     fields.lazy.filter { matches($0, name) }.map { string($0.value) }
   }
 
-  /// The value of the first field with `name`, byte for byte.
-  package func valueBytes(_ name: String) -> [UInt8]? {
-    first(name).map { Array(bytes[$0.value]) }
+  /// Hands the value of the first field with `name` to `body`, whose bytes are valid only in the call; `nil` without
+  /// one.
+  @inlinable
+  package func withValue<Result, Failure: Error>(
+    _ name: String, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
+    guard let field = first(name) else { return nil }
+    return try bytes.withUnsafeBufferPointer { (bytes) throws(Failure) in
+      try body(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[field.value])))
+    }
   }
 
   /// Whether there is a field with `name`.
@@ -94,6 +101,7 @@ package struct HTTPHeaders: Sendable {
   }
 
   /// Hands each field's name, in lower case, and value to `visit`; the bytes are valid only in the call.
+  @inlinable
   package func visitFields<Failure: Error>(
     _ visit: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws(Failure) ->
       Void
@@ -104,6 +112,20 @@ package struct HTTPHeaders: Sendable {
         try visit(
           UnsafeRawBufferPointer(rebasing: bytes[field.name]),
           UnsafeRawBufferPointer(rebasing: bytes[field.value]))
+      }
+    }
+  }
+
+  /// Hands the value of each field with `name`, which is in lower case, to `visit`; the bytes are valid only in the
+  /// call.
+  @inlinable
+  package func visitValues(
+    of name: UnsafeRawBufferPointer, _ visit: (_ value: UnsafeRawBufferPointer) -> Void
+  ) {
+    bytes.withUnsafeBytes { bytes in
+      for field in fields where Int(field.nameCount) == name.count {
+        guard UnsafeRawBufferPointer(rebasing: bytes[field.name]).equals(name) else { continue }
+        visit(UnsafeRawBufferPointer(rebasing: bytes[field.value]))
       }
     }
   }
@@ -126,18 +148,35 @@ package struct HTTPHeaders: Sendable {
     }
   }
 
-  private func first(_ name: String) -> Field? {
+  @usableFromInline
+  func first(_ name: String) -> Field? {
     var name = name
     return name.withUTF8 { name in
-      bytes.withUnsafeBufferPointer { bytes in
-        fields.first { field in
-          guard Int(field.nameCount) == name.count else { return false }
-          for index in 0..<name.count
-          where bytes[Int(field.nameStart) + index] != name[index].asciiLowercased { return false }
-          return true
+      fields.withUnsafeBufferPointer { fields in
+        bytes.withUnsafeBufferPointer { bytes in
+          for field in fields where Int(field.nameCount) == name.count {
+            if Self.equals(bytes, field, name) { return field }
+          }
+          return nil
         }
       }
     }
+  }
+
+  /// Whether `name`, in either case and as long as the field's, is that of `field`.
+  @inline(__always)
+  private static func equals(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ field: Field, _ name: UnsafeBufferPointer<UInt8>
+  ) -> Bool {
+    let start = Int(field.nameStart)
+    // Nearly everybody asks in lower case.
+    let spelled = UnsafeRawBufferPointer(
+      rebasing: UnsafeRawBufferPointer(bytes)[start..<start + name.count])
+    if spelled.equals(UnsafeRawBufferPointer(name)) { return true }
+    for index in 0..<name.count where bytes[start + index] != name[index].asciiLowercased {
+      return false
+    }
+    return true
   }
 
   private func string(_ range: Range<Int>) -> String {
@@ -147,15 +186,10 @@ package struct HTTPHeaders: Sendable {
   }
 
   private func matches(_ field: Field, _ name: String) -> Bool {
-    let utf8 = name.utf8
-    guard Int(field.nameCount) == utf8.count else { return false }
-    return bytes.withUnsafeBufferPointer { bytes in
-      var position = Int(field.nameStart)
-      for byte in utf8 {
-        if bytes[position] != byte.asciiLowercased { return false }
-        position += 1
-      }
-      return true
+    guard Int(field.nameCount) == name.utf8.count else { return false }
+    var name = name
+    return name.withUTF8 { name in
+      bytes.withUnsafeBufferPointer { Self.equals($0, field, name) }
     }
   }
 
@@ -190,27 +224,29 @@ package struct HTTPHeaders: Sendable {
     let value = value.trimming(isPaddingCharacter)
     let nameStart = bytes.count
     let valueStart = nameStart + name.count + 2
-    guard let end = UInt32(exactly: valueStart + value.count) else { return false }
+    guard UInt32(exactly: valueStart + value.count) != nil else { return false }
     if fields.isEmpty {
       bytes.reserveCapacity(Self.usualBytes)
       fields.reserveCapacity(Self.usualCount)
     }
-    bytes += name
-    bytes.append(UInt8(ascii: ":"))
-    bytes.append(UInt8(ascii: " "))
-    bytes += value
-    bytes.withUnsafeMutableBufferPointer { bytes in
-      for index in nameStart..<nameStart + name.count {
-        bytes[index] = bytes[index].asciiLowercased
+    let lineBytes = name.count + 2 + value.count + 2
+    withUnsafeTemporaryAllocation(byteCount: lineBytes, alignment: 1) { line in
+      for index in 0..<name.count { line[index] = name[index].asciiLowercased }
+      line[name.count] = UInt8(ascii: ":")
+      line[name.count + 1] = UInt8(ascii: " ")
+      let text = UnsafeMutableRawBufferPointer(rebasing: line[(name.count + 2)..<(lineBytes - 2)])
+      text.copyMemory(from: value)
+      if holdsControlCharacter(value) {
+        // A tab is part of a value as a space is.
+        for index in text.indices
+        where isPaddingCharacter(text[index]) && text[index] != UInt8(ascii: "\t") {
+          text[index] = UInt8(ascii: " ")
+        }
       }
-      // A tab is part of a value as a space is.
-      for index in valueStart..<Int(end)
-      where isPaddingCharacter(bytes[index]) && bytes[index] != UInt8(ascii: "\t") {
-        bytes[index] = UInt8(ascii: " ")
-      }
+      line[lineBytes - 2] = UInt8(ascii: "\r")
+      line[lineBytes - 1] = UInt8(ascii: "\n")
+      bytes.append(contentsOf: line)
     }
-    bytes.append(UInt8(ascii: "\r"))
-    bytes.append(UInt8(ascii: "\n"))
     fields.append(
       Field(
         nameStart: UInt32(truncatingIfNeeded: nameStart),
@@ -243,22 +279,22 @@ package struct HTTPHeaders: Sendable {
 
 /// Fields by position, as pairs of name and value.
 extension HTTPHeaders: RandomAccessCollection {
-  package var startIndex: Int { 0 }
-  package var endIndex: Int { fields.count }
-  package subscript(position: Int) -> (name: String, value: String) {
+  public var startIndex: Int { 0 }
+  public var endIndex: Int { fields.count }
+  public subscript(position: Int) -> (name: String, value: String) {
     (string(fields[position].name), string(fields[position].value))
   }
 }
 
 extension HTTPHeaders: ExpressibleByDictionaryLiteral {
-  package init(dictionaryLiteral elements: (String, String)...) {
+  public init(dictionaryLiteral elements: (String, String)...) {
     self.init()
     for (name, value) in elements { append(name, value) }
   }
 }
 
 extension HTTPHeaders: CustomStringConvertible {
-  package var description: String {
+  public var description: String {
     map { "\($0.name): \($0.value)" }.joined(separator: "\n")
   }
 }

@@ -4,37 +4,31 @@ import Reactor
 
 /// A buffer borrowed for as long as it holds something; it grows when a head needs more.
 package final class SendBuffer {
+  /// What `storage` is, unless a head needed more: then `storage` is its own.
   private var borrowed: PooledBuffer?
-  /// Takes the place of `borrowed` when more is needed.
-  private var grown: UnsafeMutableRawBufferPointer?
+  private var storage = UnsafeMutableRawBufferPointer(start: nil, count: 0)
   private(set) var count = 0
 
   deinit { clear() }
 
-  private var storage: UnsafeMutableRawBufferPointer? { grown ?? borrowed?.bytes }
-
   /// What is held.
-  var bytes: UnsafeRawBufferPointer {
-    storage.map { UnsafeRawBufferPointer(rebasing: $0[..<count]) }
-      ?? UnsafeRawBufferPointer(start: nil, count: 0)
-  }
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: storage[..<count]) }
 
   /// How much can be added without growing.
-  var room: Int { (storage?.count ?? BufferPool.bufferBytes) - count }
+  var room: Int { max(storage.count, BufferPool.bufferBytes) - count }
 
   /// How much memory is borrowed.
-  var heldBytes: Int { storage?.count ?? 0 }
+  var heldBytes: Int { storage.count }
 
   /// Whether memory is borrowed.
-  package var holdsBuffer: Bool { storage != nil }
+  package var holdsBuffer: Bool { storage.count > 0 }
 
   /// Adds all of `bytes`.
   func append(_ bytes: UnsafeRawBufferPointer) {
-    guard !bytes.isEmpty else { return }
-    let storage = storage(for: bytes.count)
-    UnsafeMutableRawBufferPointer(rebasing: storage[count..<count + bytes.count])
-      .copyMemory(from: bytes)
-    count += bytes.count
+    let end = count + bytes.count
+    if end > storage.count { makeRoom(end) }
+    UnsafeMutableRawBufferPointer(rebasing: storage[count..<end]).copyMemory(from: bytes)
+    count = end
   }
 
   func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
@@ -77,27 +71,26 @@ package final class SendBuffer {
   /// Drops what is held and gives the buffer back.
   func clear() {
     count = 0
-    if let borrowed { BufferPool.shared.give(borrowed) }
-    borrowed = nil
-    grown?.deallocate()
-    grown = nil
+    replaceStorage(by: UnsafeMutableRawBufferPointer(start: nil, count: 0), borrowed: nil)
   }
 
-  private func storage(for addition: Int) -> UnsafeMutableRawBufferPointer {
-    let needed = count + addition
-    if let storage, needed <= storage.count { return storage }
-    if storage == nil, needed <= BufferPool.bufferBytes {
+  /// Makes `storage` hold at least `needed` bytes.
+  private func makeRoom(_ needed: Int) {
+    if storage.count == 0, needed <= BufferPool.bufferBytes {
       let buffer = BufferPool.shared.take()
-      borrowed = buffer
-      return buffer.bytes
+      return replaceStorage(by: buffer.bytes, borrowed: buffer)
     }
     let larger = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: max(needed, BufferPool.bufferBytes * 2, (storage?.count ?? 0) * 2), alignment: 64)
+      byteCount: max(needed, BufferPool.bufferBytes * 2, storage.count * 2), alignment: 64)
     larger.copyMemory(from: bytes)
-    let held = count
-    clear()
-    count = held
-    grown = larger
-    return larger
+    replaceStorage(by: larger, borrowed: nil)
+  }
+
+  private func replaceStorage(
+    by memory: UnsafeMutableRawBufferPointer, borrowed buffer: PooledBuffer?
+  ) {
+    if let borrowed { BufferPool.shared.give(borrowed) } else { storage.deallocate() }
+    borrowed = buffer
+    storage = memory
   }
 }

@@ -7,7 +7,7 @@ private import CSQLite
 /// It is valid only inside of the body that it was handed to.
 ///
 /// Thread safety: belongs to the thread that runs the body.
-package class ReadTransaction {
+public class ReadTransaction {
   let connection: Connection
 
   init(_ connection: Connection) { self.connection = connection }

@@ -22,7 +22,7 @@ package struct CommitObserver: Sendable {
 /// The database as the bodies before this one left it, to be read and changed.
 ///
 /// It is valid only inside of the body that it was handed to.
-package final class WriteTransaction: ReadTransaction {
+public final class WriteTransaction: ReadTransaction {
   private var usesSavepoints = false
   private var savepointIsOpen = false
   private var observers: [CommitObserver] = []

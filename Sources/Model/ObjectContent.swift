@@ -46,7 +46,10 @@ package struct PartRun: Equatable, Sendable {
 /// Runs of equal parts are one entry, so that the usual 10,000 parts of one size take as little
 /// room in a row as one part does.
 package struct PartLayout: Equatable, Sendable {
-  package var runs: [PartRun] = []
+  package var runs: [PartRun]
+
+  /// The parts of `runs`; none by default.
+  package init(_ runs: [PartRun] = []) { self.runs = runs }
 
   var count: Int { runs.reduce(0) { $0 + Int($1.count) } }
 

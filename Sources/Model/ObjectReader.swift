@@ -20,10 +20,7 @@ struct ObjectReader {
   ) async throws {
     guard range.upperBound <= version.sizeBytes else { throw ModelError.invalidRange }
     if range.isEmpty { return }
-    if case .inline(let bytes) = version.content {
-      let piece = bytes[Int(range.lowerBound)..<Int(range.upperBound)]
-      return try await Self.handOver(piece, write)
-    }
+    if let bytes = version.inlineBytes(range) { return try await Self.handOver(bytes[...], write) }
     try await parts.reading(version) { try await readBlocks(range, write) }
   }
 

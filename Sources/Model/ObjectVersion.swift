@@ -8,18 +8,36 @@ package struct ObjectVersion: Sendable {
   package let key: ObjectKey
   /// The attempt that wrote it.
   package let uploadID: UploadID
-  package let sizeBytes: UInt64
-  package let lastModified: WallTime
-  package let metadata: ObjectMetadata
+  private let object: StoredObject
+
+  init(bucket: BucketID, key: ObjectKey, uploadID: UploadID, object: StoredObject) {
+    self.bucket = bucket
+    self.key = key
+    self.uploadID = uploadID
+    self.object = object
+  }
+
+  package var sizeBytes: UInt64 { object.sizeBytes }
+  package var lastModified: WallTime { object.lastModified }
+  package var metadata: ObjectMetadata { object.metadata }
   /// Where the bytes are.
-  package let content: ObjectContent
+  package var content: ObjectContent { object.content }
   /// The multipart upload that made it, if one did, and it is no copy.
-  let multipart: UploadID?
+  var multipart: UploadID? { object.multipart }
   /// The parts of a version that was uploaded in parts; or one with the number 0, of a version with manifest
   /// rows.
-  let parts: PartLayout
+  var parts: PartLayout { object.parts }
   /// The checksums of the parts one after the other, if they have any.
-  let partChecksums: [UInt8]
+  var partChecksums: [UInt8] { object.partChecksums }
+
+  /// The bytes in `range`, when they lie in the row; `nil` when they are to be read.
+  package func inlineBytes(_ range: Range<UInt64>) -> [UInt8]? {
+    guard case .inline(let bytes) = content, range.upperBound <= UInt64(bytes.count) else {
+      return nil
+    }
+    return range.count == bytes.count
+      ? bytes : Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)])
+  }
 
   /// Whether the version, or what it is a copy of, was uploaded in parts.
   private var hasParts: Bool { parts.runs.first.map { $0.first > 0 } ?? false }

@@ -99,12 +99,3 @@ extension StoreParts {
     }
   }
 }
-
-extension ObjectVersion {
-  init(bucket: BucketID, key: ObjectKey, uploadID: UploadID, object: VersionRow.Object) {
-    self.init(
-      bucket: bucket, key: key, uploadID: uploadID, sizeBytes: object.sizeBytes,
-      lastModified: object.lastModified, metadata: object.metadata, content: object.content,
-      multipart: object.multipart, parts: object.parts, partChecksums: object.partChecksums)
-  }
-}

@@ -8,27 +8,29 @@ package import Tables
 package typealias VersionRow = AttemptRow<StoredObject>
 
 /// An object that was not deleted.
-package struct StoredObject: Equatable, Sendable {
+///
+/// A class, as every reader of a kept row holds it, and it has a dozen arrays and texts.
+package final class StoredObject: Sendable {
   /// A tag of an object.
   package struct Tag: Equatable, Sendable {
     package var name: String
     package var value: String
   }
 
-  package var lastModified: WallTime
-  package var sizeBytes: UInt64
-  package var metadata: ObjectMetadata
+  package let lastModified: WallTime
+  package let sizeBytes: UInt64
+  package let metadata: ObjectMetadata
   /// The multipart upload that this version completes.
-  package var multipart: UploadID?
-  package var parts = PartLayout()
+  package let multipart: UploadID?
+  package let parts: PartLayout
   /// The checksums of the parts one after the other, of the algorithm of the object's; none when the parts have
   /// none.
-  package var partChecksums: [UInt8] = []
+  package let partChecksums: [UInt8]
   /// Room for tags, object lock and encryption.
-  package var tags: [Tag] = []
-  package var lock: [UInt8] = []
-  package var envelope: [UInt8] = []
-  package var content: ObjectContent
+  package let tags: [Tag]
+  package let lock: [UInt8]
+  package let envelope: [UInt8]
+  package let content: ObjectContent
 
   package init(
     lastModified: WallTime, sizeBytes: UInt64, metadata: ObjectMetadata,
@@ -41,27 +43,13 @@ package struct StoredObject: Equatable, Sendable {
     self.multipart = multipart
     self.parts = parts
     self.partChecksums = partChecksums
+    tags = []
+    lock = []
+    envelope = []
     self.content = content
   }
-}
 
-extension StoredObject: AttemptContent {
-  package func write(to writer: inout BinaryWriter) {
-    writer.signed(lastModified.milliseconds)
-    writer.varint(sizeBytes)
-    metadata.write(to: &writer)
-    writer.optional(multipart) { $0.id($1) }
-    parts.write(to: &writer)
-    writer.bytes(partChecksums)
-    writer.list(tags) { writer, tag in
-      writer.string(tag.name)
-      writer.string(tag.value)
-    }
-    writer.bytes(lock)
-    writer.bytes(envelope)
-    content.write(to: &writer)
-  }
-
+  /// Reads what `write` wrote.
   package init(from reader: inout BinaryReader) throws(BinaryError) {
     lastModified = WallTime(milliseconds: try reader.signed())
     sizeBytes = try reader.varint()
@@ -83,6 +71,35 @@ extension StoredObject: AttemptContent {
     envelope = try reader.bytes(max: RowLimits.reservedBytesMax)
     content = try ObjectContent(from: &reader, sizeBytes: sizeBytes)
     if content == .manifest, parts.runs.isEmpty { throw .invalidValue }
+  }
+}
+
+extension StoredObject: Equatable {
+  package static func == (left: StoredObject, right: StoredObject) -> Bool {
+    left === right
+      || left.lastModified == right.lastModified && left.sizeBytes == right.sizeBytes
+        && left.metadata == right.metadata && left.multipart == right.multipart
+        && left.parts == right.parts && left.partChecksums == right.partChecksums
+        && left.tags == right.tags && left.lock == right.lock
+        && left.envelope == right.envelope && left.content == right.content
+  }
+}
+
+extension StoredObject: AttemptContent {
+  package func write(to writer: inout BinaryWriter) {
+    writer.signed(lastModified.milliseconds)
+    writer.varint(sizeBytes)
+    metadata.write(to: &writer)
+    writer.optional(multipart) { $0.id($1) }
+    parts.write(to: &writer)
+    writer.bytes(partChecksums)
+    writer.list(tags) { writer, tag in
+      writer.string(tag.name)
+      writer.string(tag.value)
+    }
+    writer.bytes(lock)
+    writer.bytes(envelope)
+    content.write(to: &writer)
   }
 }
 

@@ -17,7 +17,7 @@ package enum CopySource {
     let bucket = try await request.bucket(
       bucketName, anyOf: .read, ownerHeader: "x-amz-source-expected-bucket-owner")
     let version = try await request.object(ObjectKey(key), in: bucket)
-    let conditions = ReadConditions(request.headers, prefix: header + "-")
+    let conditions = ReadConditions(request.headers, prefix: "x-amz-copy-source-")
     guard
       conditions.evaluate(etag: version.metadata.etag, lastModified: version.lastModified)
         == .proceed

@@ -54,6 +54,9 @@ enum GetObject {
         selection.status, headers: headers, contentLength: length)
       return try await response.finish()
     }
+    if let bytes = version.inlineBytes(selection.range) {
+      return try await exchange.respond(selection.status, headers: headers, body: bytes)
+    }
     // The head waits for the first bytes: if they cannot be read, there is still an error to answer.
     var response: HTTPResponseBody?
     try await request.store.objects.read(version, range: selection.range) { bytes in

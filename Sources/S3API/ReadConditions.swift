@@ -21,14 +21,27 @@ package struct ReadConditions {
   /// Reads the headers; dates that cannot be read are ignored, as the RFC says.
   ///
   /// - Parameter prefix: What their names begin with, such as `x-amz-copy-source-`.
-  package init(_ headers: HTTPHeaders, prefix: String = "") {
-    func date(_ name: String) -> WallTime? {
-      headers[prefix + name].flatMap { CivilTime(httpDate: $0)?.wallTime }
+  package init(_ headers: HTTPHeaders, prefix: StaticString = "") {
+    var texts: (match: String?, noneMatch: String?, modified: String?, unmodified: String?)
+    headers.visitFields { name, value in
+      guard name.begins(with: prefix) else { return }
+      let condition = name.from(prefix.utf8CodeUnitCount)
+      guard condition.begins(with: "if-") else { return }
+      // The first of several counts.
+      if condition.spells("if-match") {
+        texts.match = texts.match ?? value.text
+      } else if condition.spells("if-none-match") {
+        texts.noneMatch = texts.noneMatch ?? value.text
+      } else if condition.spells("if-modified-since") {
+        texts.modified = texts.modified ?? value.text
+      } else if condition.spells("if-unmodified-since") {
+        texts.unmodified = texts.unmodified ?? value.text
+      }
     }
-    ifMatch = headers[prefix + "if-match"]
-    ifNoneMatch = headers[prefix + "if-none-match"]
-    ifModifiedSince = date("if-modified-since")
-    ifUnmodifiedSince = date("if-unmodified-since")
+    ifMatch = texts.match
+    ifNoneMatch = texts.noneMatch
+    ifModifiedSince = texts.modified.flatMap { CivilTime(httpDate: $0)?.wallTime }
+    ifUnmodifiedSince = texts.unmodified.flatMap { CivilTime(httpDate: $0)?.wallTime }
   }
 
   /// Evaluates the conditions in the order of section 13.2.2: those on ETags take the place of those on

@@ -21,16 +21,18 @@ package struct RootDomain: Sendable {
   }
 
   /// The bucket that a `Host` names; `nil` when the host is the domain itself or lies outside of it.
-  func bucket(inHost host: String) -> String? {
-    guard let suffix else { return nil }
-    var name = Substring(host).utf8
-    // A port follows the last colon; an IPv6 address in brackets is no name below any domain.
-    if let colon = name.lastIndex(of: UInt8(ascii: ":")) { name = name[..<colon] }
-    if name.last == UInt8(ascii: ".") { name = name.dropLast() }
-    guard name.count > suffix.count,
-      zip(name.suffix(suffix.count), suffix).allSatisfy({ $0.asciiLowercased == $1 })
-    else { return nil }
-    return Substring(name.dropLast(suffix.count)).lowercased()
+  func bucket(inHost host: @autoclosure () -> String?) -> String? {
+    guard let suffix, var host = host() else { return nil }
+    return host.withUTF8 { host in
+      var name = UnsafeRawBufferPointer(host)
+      // A port follows the last colon; an IPv6 address in brackets is no name below any domain.
+      if let colon = name.lastIndex(of: UInt8(ascii: ":")) { name = name.upTo(colon) }
+      if name.last == UInt8(ascii: ".") { name = name.upTo(name.count - 1) }
+      let length = name.count - suffix.count
+      guard length > 0, zip(name[length...], suffix).allSatisfy({ $0.asciiLowercased == $1 })
+      else { return nil }
+      return name.upTo(length).text.lowercased()
+    }
   }
 }
 
@@ -49,9 +51,11 @@ package struct RequestAddress: Equatable, Sendable {
   /// The address of a request.
   ///
   /// - Throws: `InvalidBucketName` when the bucket's name is empty or not UTF-8.
-  package init(_ target: RequestTarget, host: String?, rootDomain: RootDomain) throws(S3Error) {
+  package init(
+    _ target: RequestTarget, host: @autoclosure () -> String?, rootDomain: RootDomain
+  ) throws(S3Error) {
     let path = target.path.dropFirst()
-    if let host, let bucket = rootDomain.bucket(inHost: host) {
+    if let bucket = rootDomain.bucket(inHost: host()) {
       self.init(bucket: bucket, key: path.isEmpty ? nil : Array(path))
       return
     }

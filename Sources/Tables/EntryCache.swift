@@ -9,42 +9,48 @@
 //      forgotten ahead of the commit, and not kept again until the commit has ended.
 //   2. What was read before a commit ended is not kept after it: a reader may be that slow.
 //   3. Only rows that exist are kept.
+//
+// What a read runs is inlinable: a generic class that is not specialised for its rows costs more than the look-up.
 
-import Synchronization
+public import Synchronization
 
 /// A cache in front of the rows of one table.
-package final class EntryCache<Row: Sendable>: Sendable {
+public final class EntryCache<Row: Sendable>: Sendable {
   /// A class, so that finding one copies nothing.
-  private final class Entry: Sendable {
-    let row: Row
-    let bytes: Int
+  @usableFromInline
+  final class Entry: Sendable {
+    @usableFromInline let row: Row
+    @usableFromInline let bytes: Int
 
+    @usableFromInline
     init(row: Row, bytes: Int) {
       self.row = row
       self.bytes = bytes
     }
   }
 
-  private struct State {
-    var young: [RowKey: Entry] = [:]
-    var old: [RowKey: Entry] = [:]
-    var youngBytes = 0
+  @usableFromInline
+  struct State {
+    @usableFromInline var young: [RowKey: Entry] = [:]
+    @usableFromInline var old: [RowKey: Entry] = [:]
+    @usableFromInline var youngBytes = 0
     /// The rows that the commit under way changes.
-    var changing: Set<RowKey> = []
+    @usableFromInline var changing: Set<RowKey> = []
     /// How many commits have ended.
-    var endings: UInt64 = 0
+    @usableFromInline var endings: UInt64 = 0
   }
 
   /// What keeping a row takes beside its encoded bytes: its key, a place in a dictionary, the headers of its arrays.
-  private static var overheadBytes: Int { 768 }
+  @inlinable static var overheadBytes: Int { 768 }
 
-  private let generationBytesMax: Int
-  private let state = Mutex(State())
+  @usableFromInline let generationBytesMax: Int
+  @usableFromInline let state = Mutex(State())
 
   /// A cache that takes about `bytesMax` bytes.
   package init(bytesMax: Int) { generationBytesMax = bytesMax / 2 }
 
   /// The row at `key`, kept or else as `read` finds it, with the number of bytes that it is encoded in.
+  @inlinable
   package func row(
     _ key: RowKey, read: () throws -> (row: Row, bytes: Int)?
   ) rethrows -> Row? {
@@ -79,14 +85,16 @@ package final class EntryCache<Row: Sendable>: Sendable {
     }
   }
 
-  private func take(_ key: RowKey, _ state: inout State) -> Entry? {
+  @inlinable
+  func take(_ key: RowKey, _ state: inout State) -> Entry? {
     if let entry = state.young[key] { return entry }
     guard let entry = state.old.removeValue(forKey: key) else { return nil }
     keep(key, entry, &state)
     return entry
   }
 
-  private func keep(_ key: RowKey, _ entry: Entry, _ state: inout State) {
+  @inlinable
+  func keep(_ key: RowKey, _ entry: Entry, _ state: inout State) {
     guard entry.bytes <= generationBytesMax else { return }
     if state.youngBytes + entry.bytes > generationBytesMax {
       state.old = state.young

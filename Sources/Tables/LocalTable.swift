@@ -13,7 +13,8 @@ import Crypto
 import Synchronization
 
 /// The local rows of the table `Schema`.
-package final class LocalTable<Schema: TableSchema>: Sendable {
+public final class LocalTable<Schema: TableSchema>: Sendable {
+  @usableFromInline
   package let schema: Schema
   package let database: LocalDatabase
 
@@ -24,7 +25,7 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
   let fingerprints: FingerprintTable
   private let changes = Atomic<UInt64>(0)
   /// `nil` for a table whose rows are not kept.
-  private let cache: EntryCache<Schema.Row>?
+  @usableFromInline let cache: EntryCache<Schema.Row>?
   /// By name; set when the table is made.
   let operations = Mutex<[String: StoredOperation<Schema>]>([:])
 
@@ -77,12 +78,17 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
   // MARK: Reading
 
   /// The row at `key` on this node, tombstones included.
+  @inlinable
   package func entry(_ key: RowKey) throws -> Schema.Row? {
     check(key.partitionKey)
-    guard let cache else { return try database.get(rows, key.diskKey) { try decode($0) } }
-    return try cache.row(key) {
-      try database.get(rows, key.diskKey) { (row: try decode($0), bytes: $0.count) }
-    }
+    guard let cache else { return try stored(key)?.row }
+    return try cache.row(key) { try stored(key) }
+  }
+
+  /// The row at `key` as the database has it, and how many bytes it takes there.
+  @usableFromInline
+  func stored(_ key: RowKey) throws -> (row: Schema.Row, bytes: Int)? {
+    try database.get(rows, key.diskKey) { (row: try decode($0), bytes: $0.count) }
   }
 
   /// The row at `key` on this node within a transaction, tombstones included.
@@ -150,7 +156,8 @@ package final class LocalTable<Schema: TableSchema>: Sendable {
   }
 
   /// A partition key of the wrong length would be found under no other key: a mistake of the caller.
-  private func check(_ partitionKey: [UInt8]) {
+  @inlinable
+  func check(_ partitionKey: [UInt8]) {
     precondition(
       partitionKey.count == schema.partitionKeyBytes,
       "partition keys of \(schema.name) have \(schema.partitionKeyBytes) bytes")

@@ -4,12 +4,14 @@ import Base
 private import Crypto
 
 /// The name of a row within its table.
-package struct RowKey: Hashable, Comparable, Sendable {
+public struct RowKey: Hashable, Comparable, Sendable {
   /// Rows with one partition key live on the same nodes and are ordered by sort key.
   ///
   /// Each table has one length of partition keys.
+  @usableFromInline
   package var partitionKey: [UInt8]
   /// The place in that order.
+  @usableFromInline
   package var sortKey: [UInt8]
 
   /// A key from its two parts.
@@ -21,7 +23,7 @@ package struct RowKey: Hashable, Comparable, Sendable {
   /// The partition that the row lives in.
   package var partition: UInt8 { Partition.of(partitionKey) }
 
-  package static func < (left: Self, right: Self) -> Bool {
+  public static func < (left: Self, right: Self) -> Bool {
     left.partitionKey == right.partitionKey
       ? left.sortKey.lexicographicallyPrecedes(right.sortKey)
       : left.partitionKey.lexicographicallyPrecedes(right.partitionKey)
@@ -29,7 +31,7 @@ package struct RowKey: Hashable, Comparable, Sendable {
 
   // By hand: what the compiler makes of them looks at one byte at a time.
 
-  package static func == (left: Self, right: Self) -> Bool {
+  public static func == (left: Self, right: Self) -> Bool {
     left.sortKey.withUnsafeBytes { sortKey in
       right.sortKey.withUnsafeBytes { sortKey.equals($0) }
     }
@@ -38,7 +40,7 @@ package struct RowKey: Hashable, Comparable, Sendable {
       }
   }
 
-  package func hash(into hasher: inout Hasher) {
+  public func hash(into hasher: inout Hasher) {
     partitionKey.withUnsafeBytes { hasher.combine(bytes: $0) }
     sortKey.withUnsafeBytes { hasher.combine(bytes: $0) }
   }

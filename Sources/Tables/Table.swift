@@ -12,12 +12,13 @@
 import LocalDB
 
 /// Reads and writes rows of `Schema` wherever they live.
-package final class Table<Schema: TableSchema>: Sendable {
+public final class Table<Schema: TableSchema>: Sendable {
   /// The rows on this node.
+  @usableFromInline
   package let local: LocalTable<Schema>
-  let coordinator: TableCoordinator
+  @usableFromInline let coordinator: TableCoordinator
 
-  package var schema: Schema { local.schema }
+  @inlinable package var schema: Schema { local.schema }
 
   /// The table whose local rows are `local`.
   package init(local: LocalTable<Schema>, coordinator: TableCoordinator) {
@@ -28,6 +29,7 @@ package final class Table<Schema: TableSchema>: Sendable {
   // MARK: Reading
 
   /// The row at `key`, or `nil` when there is none or it is a tombstone.
+  @inlinable
   package nonisolated(nonsending) func get(_ key: RowKey) async throws -> Schema.Row? {
     guard let row = try await entry(key), schema.tombstoneTimestamp(row) == nil else { return nil }
     return row
@@ -36,8 +38,14 @@ package final class Table<Schema: TableSchema>: Sendable {
   /// The row at `key`, tombstones included.
   ///
   /// A fully replicated table answers from this node when it has a live row; before "no" a majority is asked.
+  @inlinable
   package nonisolated(nonsending) func entry(_ key: RowKey) async throws -> Schema.Row? {
-    if coordinator.placement.isSole { return try local.entry(key) }
+    if coordinator.isSole { return try local.entry(key) }
+    return try await replicatedEntry(key)
+  }
+
+  @usableFromInline
+  nonisolated(nonsending) func replicatedEntry(_ key: RowKey) async throws -> Schema.Row? {
     if schema.isFullyReplicated {
       if let row = try local.entry(key), schema.tombstoneTimestamp(row) == nil { return row }
       guard let row = try await quorumEntries([key])[0] else { return nil }

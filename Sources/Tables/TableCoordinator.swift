@@ -8,7 +8,7 @@ package import Base
 import Synchronization
 
 /// Carries the requests of all tables of this node.
-package final class TableCoordinator: Sendable {
+public final class TableCoordinator: Sendable {
   /// Times and limits.
   package struct Options: Sendable {
     /// How long a request may take in all.
@@ -41,6 +41,10 @@ package final class TableCoordinator: Sendable {
     self.runtime = runtime
     self.options = options
   }
+
+  /// Whether this node holds everything alone.
+  @usableFromInline
+  var isSole: Bool { placement.isSole }
 
   /// How many calls have not been answered, late ones included.
   package var outstandingCalls: Int { outstanding.withLock { $0.values.reduce(0, +) } }

@@ -1,6 +1,6 @@
 // What a table stores: the part that a table's author writes.
 
-package import LocalDB
+public import LocalDB
 
 /// A kind of row: its name, its bytes, and how two replicas' rows become one.
 ///
@@ -8,7 +8,7 @@ package import LocalDB
 ///   1. `merge` is commutative, associative and idempotent, on rows of one key.
 ///   2. `encode` is canonical: rows that are equal have equal bytes, and `decode(encode(row))` is `row`.
 ///   3. `timestamp(of: merge(a, b))` is the larger of the two.
-package protocol TableSchema<Row>: Sendable {
+public protocol TableSchema<Row>: Sendable {
   associatedtype Row: Sendable
 
   /// The table's name on disk and on the wire: a literal of `a-z`, `0-9`, `_`, at most 48 long.
@@ -74,14 +74,14 @@ package protocol TableSchema<Row>: Sendable {
 }
 
 extension TableSchema {
-  package var isFullyReplicated: Bool { false }
-  package var cacheBytes: Int { 0 }
-  package func newerTimestamp(held: Row, incoming: Row) -> Timestamp? { nil }
-  package func isWitness(_ row: Row) -> Bool { tombstoneTimestamp(row) == nil }
-  package func isWitness(encoded bytes: UnsafeRawBufferPointer) throws -> Bool {
+  public var isFullyReplicated: Bool { false }
+  public var cacheBytes: Int { 0 }
+  public func newerTimestamp(held: Row, incoming: Row) -> Timestamp? { nil }
+  public func isWitness(_ row: Row) -> Bool { tombstoneTimestamp(row) == nil }
+  public func isWitness(encoded bytes: UnsafeRawBufferPointer) throws -> Bool {
     isWitness(try decode(bytes))
   }
-  package func rowChanged(
+  public func rowChanged(
     _ key: RowKey, old: Row?, new: Row?, in transaction: WriteTransaction
   ) throws {}
 }

@@ -6,17 +6,17 @@
 // later write of the same row is then ordered by the stale answer that it gets.
 
 package import Base
-package import Codecs
+public import Codecs
 private import Synchronization
 
 /// A point in the order of writes: milliseconds since 1970 and a counter.
 @frozen
-package struct Timestamp: Hashable, Comparable, Sendable {
+public struct Timestamp: Hashable, Comparable, Sendable {
   /// 48 bits of milliseconds, then 16 bits of counter.
-  package var rawValue: UInt64
+  public var rawValue: UInt64
 
   /// The timestamp with these 64 bits.
-  @inlinable package init(rawValue: UInt64) { self.rawValue = rawValue }
+  @inlinable public init(rawValue: UInt64) { self.rawValue = rawValue }
 
   /// The first timestamp of a millisecond.
   package init(milliseconds: Int64) {
@@ -24,7 +24,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   }
 
   /// Before every write.
-  @inlinable package static var zero: Timestamp { Timestamp(rawValue: 0) }
+  @inlinable public static var zero: Timestamp { Timestamp(rawValue: 0) }
 
   /// Milliseconds since the Unix epoch.
   package var milliseconds: Int64 { Int64(rawValue >> 16) }
@@ -32,25 +32,27 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   /// The next timestamp; the last one is its own next.
   package var next: Timestamp { Timestamp(rawValue: rawValue == .max ? .max : rawValue + 1) }
 
-  @inlinable package static func < (left: Self, right: Self) -> Bool {
+  @inlinable public static func < (left: Self, right: Self) -> Bool {
     left.rawValue < right.rawValue
   }
 }
 
 extension Timestamp: CustomStringConvertible {
   /// The date and the counter, for logs.
-  package var description: String {
+  public var description: String {
     CivilTime(WallTime(milliseconds: milliseconds)).iso8601 + "+\(rawValue & 0xFFFF)"
   }
 }
 
 extension BinaryWriter {
   /// Writes a timestamp: 64 bits, the most significant first, so that their bytes are in its order too.
+  @inlinable
   package mutating func timestamp(_ value: Timestamp) { u64(value.rawValue) }
 }
 
 extension BinaryReader {
   /// Reads a timestamp.
+  @inlinable
   package mutating func timestamp() throws(BinaryError) -> Timestamp {
     Timestamp(rawValue: try u64())
   }

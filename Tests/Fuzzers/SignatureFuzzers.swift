@@ -77,7 +77,7 @@ extension Fuzzer {
     let bytes = CanonicalRequest.make(
       method: head.method, target: target, headers: head.headers,
       signedHeaders: claim.signedHeaders,
-      payloadHash: "x")
+      payloadHash: [0x78])
     try require(
       bytes.count { $0 == 10 } == 5 + names.count, "lines of the canonical request")
   }

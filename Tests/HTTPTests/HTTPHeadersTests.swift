@@ -56,7 +56,7 @@ import Testing
   @Test func anyBytesOfAValueAreKept() {
     var headers = HTTPHeaders()
     headers.append("x", valueBytes: [0xE9, 0x20, 0xFF, 0x09, 0x41])
-    #expect(headers.valueBytes("X") == [0xE9, 0x20, 0xFF, 0x09, 0x41])
+    #expect(headers.withValue("X") { Array($0) } == [0xE9, 0x20, 0xFF, 0x09, 0x41])
     #expect(headers["x"] == "\u{FFFD} \u{FFFD}\tA")
   }
 

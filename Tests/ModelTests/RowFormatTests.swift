@@ -44,13 +44,13 @@ import Testing
   }
 
   @Test func aMultipartVersionWithAManifest() throws {
-    var object = VersionRow.Object(
+    var parts = PartLayout()
+    parts.append(number: 1, sizeBytes: 10, blockBytes: 4)
+    parts.append(number: 2, sizeBytes: 10, blockBytes: 4)
+    parts.append(number: 9, sizeBytes: 1, blockBytes: 4)
+    let object = VersionRow.Object(
       lastModified: WallTime(milliseconds: 0), sizeBytes: 21, metadata: ObjectMetadata(),
-      multipart: upload, content: .manifest)
-    object.parts.append(number: 1, sizeBytes: 10, blockBytes: 4)
-    object.parts.append(number: 2, sizeBytes: 10, blockBytes: 4)
-    object.parts.append(number: 9, sizeBytes: 1, blockBytes: 4)
-    object.partChecksums = [1, 2, 3]
+      multipart: upload, parts: parts, partChecksums: [1, 2, 3], content: .manifest)
     try check(
       .version(VersionRow(timestamp: time, uploadID: upload, object: object)),
       [1, 1] + timeBytes + uploadBytes + [1, 0, 21] + [0, 0, 0, 0] + [1] + uploadBytes
@@ -150,32 +150,32 @@ import Testing
   }
 
   @Test func sizesThatDisagreeAreRefused() throws {
-    var object = VersionRow.Object(
-      lastModified: WallTime(milliseconds: 0), sizeBytes: 3, metadata: ObjectMetadata(),
-      content: .inline([8, 9]))
-    func decode() throws -> ObjectRow {
-      try ObjectRow.version(VersionRow(timestamp: time, uploadID: upload, object: object)).encoded
-        .withUnsafeBytes { try ObjectRow($0) }
+    func check(
+      _ content: ObjectContent, sizeBytes: UInt64 = 3, _ runs: [PartRun] = [],
+      _ expected: BinaryError = .invalidValue
+    ) {
+      let object = VersionRow.Object(
+        lastModified: WallTime(milliseconds: 0), sizeBytes: sizeBytes, metadata: ObjectMetadata(),
+        parts: PartLayout(runs), content: content)
+      let row = ObjectRow.version(VersionRow(timestamp: time, uploadID: upload, object: object))
+      #expect(throws: expected) { try row.encoded.withUnsafeBytes { try ObjectRow($0) } }
     }
-    #expect(throws: BinaryError.invalidValue) { try decode() }
-    object.content = .blocks([BlockEntry(hash: hash, sizeBytes: 4)])
-    #expect(throws: BinaryError.invalidValue) { try decode() }
-    object.content = .manifest
-    #expect(throws: BinaryError.invalidValue) { try decode() }
-    object.parts.runs = [PartRun(first: 1, count: 3, sizeBytes: 1, blockBytes: 0)]
-    #expect(throws: BinaryError.invalidValue) { try decode() }
-    object.parts.runs = [PartRun(first: 65_535, count: 3, sizeBytes: 1, blockBytes: 1)]
-    object.sizeBytes = UInt64.max
-    #expect(throws: BinaryError.overLimit) { try decode() }
+    check(.inline([8, 9]))
+    check(.blocks([BlockEntry(hash: hash, sizeBytes: 4)]))
+    check(.manifest)
+    check(.manifest, [PartRun(first: 1, count: 3, sizeBytes: 1, blockBytes: 0)])
+    let tooMany = PartRun(first: 65_535, count: 3, sizeBytes: 1, blockBytes: 1)
+    check(.manifest, sizeBytes: UInt64.max, [tooMany], .overLimit)
   }
 
   /// Whatever bytes come in, a decoder answers with a row or an error.
   @Test func damagedRowsNeverTrap() throws {
-    var object = VersionRow.Object(
+    var parts = PartLayout()
+    parts.append(number: 1, sizeBytes: 10, blockBytes: 4)
+    let object = VersionRow.Object(
       lastModified: WallTime(milliseconds: 0), sizeBytes: 10,
       metadata: ObjectMetadata(etag: "abc", headers: [ObjectHeader(name: "n", value: "v")]),
-      multipart: upload, content: .manifest)
-    object.parts.append(number: 1, sizeBytes: 10, blockBytes: 4)
+      multipart: upload, parts: parts, content: .manifest)
     let seeds: [[UInt8]] = [
       ObjectRow.version(VersionRow(timestamp: time, uploadID: upload, object: object)).encoded,
       BucketRow(created: time, createdWall: WallTime(milliseconds: 1)).encoded,

@@ -76,6 +76,40 @@ import Testing
     expectNone(offences)
   }
 
+  /// Swift ignores `@inlinable` on members of a `package` type, and of nothing else there is a reason to be `public`
+  /// (docs/decisions/0016-public-where-bodies-must-be-seen.md).
+  @Test func publicIsWhatIsInlined() throws {
+    /// What the signatures of public types name.
+    let named: Set<String> = [
+      "Sources/Codecs/BinaryError.swift", "Sources/LocalDB/ReadTransaction.swift",
+      "Sources/LocalDB/WriteTransaction.swift", "Sources/Tables/TableSchema.swift",
+    ]
+    var offences: [String] = []
+    for file in try Repository.swiftFiles() where file.isProduct {
+      let lines = file.source.codeLines
+      let isInlined = lines.contains {
+        $0.contains("@inlinable") || $0.contains("@usableFromInline")
+      }
+      var isInPackageType = false
+      for (index, line) in lines.enumerated() {
+        let isInlinable = line.contains("@inlinable")
+        let words = line.split(separator: " ").drop { $0.hasPrefix("@") }
+        if line.hasPrefix("package ") || line.hasPrefix("}") {
+          isInPackageType = ["struct", "enum", "class"].contains { words.contains($0) }
+        }
+        if words.first == "public", words.dropFirst().first != "import", !isInlined,
+          !named.contains(file.path)
+        {
+          offences.append("\(file.path):\(index + 1): `public`, and nothing here is inlined")
+        }
+        if isInlinable, isInPackageType {
+          offences.append("\(file.path):\(index + 1): `@inlinable` in a `package` type")
+        }
+      }
+    }
+    expectNone(offences)
+  }
+
   @Test func nothingIsLeftForLater() throws {
     var offences: [String] = []
     for file in try Repository.swiftFiles() where file.target != "TidyTests" {
