@@ -23,7 +23,7 @@ package final class BlockPipeline {
   ///
   /// More would fill memory without making a disk faster. With many uploads at once one of each keeps the disk busy.
   package static let inFlightMax = 2
-  private var inFlightMax: Int { parts.blocks.buffers.havePlenty ? Self.inFlightMax : 1 }
+  private var inFlightLimit: Int { parts.blocks.buffers.havePlenty ? Self.inFlightMax : 1 }
   /// The most blocks that a row lists itself.
   static let blocksInRowMax = 16
 
@@ -88,7 +88,7 @@ package final class BlockPipeline {
     try await session.renewIfDue()
     // In order: the block before must have been observed.
     _ = try await hashing?.value
-    while storing.count >= inFlightMax { try await finishFirst() }
+    while storing.count >= inFlightLimit { try await finishFirst() }
     let hashing = Pending(parts.runtime) { [runtime = parts.runtime] in
       try await runtime.blocking {
         observe(buffer.bytes)
