@@ -70,10 +70,10 @@ package enum CanonicalRequest {
 
   /// The value with each run of white space as one space, and none at the ends.
   private static func appendCollapsed(_ value: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
-    var pendingSpace = false
-    var isStarted = false
     // Most values have no run of white space.
     guard holdsRun(value) else { return bytes.append(contentsOf: value) }
+    var pendingSpace = false
+    var isStarted = false
     for byte in value {
       if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") {
         pendingSpace = isStarted

@@ -15,11 +15,12 @@ package enum PayloadIntegrity: Equatable, Sendable {
   case chunked(isSigned: Bool, hasTrailer: Bool)
 
   /// What the canonical request of a presigned URL holds when nothing else is said.
-  package static let unsignedText = "UNSIGNED-PAYLOAD"
+  package static let unsignedText = "\(unsignedName)"
+  private static let unsignedName: StaticString = "UNSIGNED-PAYLOAD"
 
   /// Reads the value; `nil` for one that is not known.
   package init?(_ text: UnsafeRawBufferPointer) {
-    if text.spells("UNSIGNED-PAYLOAD") {
+    if text.spells(Self.unsignedName) {
       self = .unsigned
     } else if text.spells("STREAMING-AWS4-HMAC-SHA256-PAYLOAD") {
       self = .chunked(isSigned: true, hasTrailer: false)

@@ -1,6 +1,7 @@
 // The list of the headers that a signature covers: `host;x-amz-content-sha256;x-amz-date`.
 
 import Base
+import HTTP
 
 /// The names in SignedHeaders, in the order in which they are signed.
 package struct SignedHeaderNames: Sendable {
@@ -8,26 +9,19 @@ package struct SignedHeaderNames: Sendable {
   ///
   /// 2 KiB of metadata, S3's limit, in fields of 20 bytes, and what else clients sign.
   private static let countMax = 128
+
   /// The list as it is signed, in lower case.
   package let text: [UInt8]
 
   /// Reads a list; `nil` for one that is empty or too long, or that has an empty name or one twice.
   package init?(_ list: UnsafeRawBufferPointer) {
-    let text = [UInt8](count: list.count) { text in
-      for index in 0..<list.count { text[index] = list[index].asciiLowercased }
-    }
-    var count = 0
+    guard Self.count(list) <= Self.countMax else { return nil }
+    let text = list.map(\.asciiLowercased)
     let isRight = text.withUnsafeBytes { text in
-      var start = 0
-      while start <= text.count {
-        let name = Self.name(text, at: start)
+      Self.withNames(of: text) { names in
         // A repeated name would put the same value into the canonical request again and again.
-        guard !name.isEmpty, count < Self.countMax, !Self.holds(text.upTo(start), name)
-        else { return false }
-        count += 1
-        start += name.count + 1
+        names.indices.allSatisfy { !names[$0].isEmpty && !names[..<$0].holds(names[$0]) }
       }
-      return true
     }
     guard isRight else { return nil }
     self.text = text
@@ -38,31 +32,55 @@ package struct SignedHeaderNames: Sendable {
 
   /// Whether `name`, in lower case, is in the list.
   func contains(_ name: UnsafeRawBufferPointer) -> Bool {
-    text.withUnsafeBytes { Self.holds($0, name) }
+    text.withUnsafeBytes { Self.withNames(of: $0) { $0[...].holds(name) } }
+  }
+
+  /// The first of the fields that `mustBeSigned` and is not in the list; `nil` for none.
+  func firstMissing(
+    of headers: HTTPHeaders, where mustBeSigned: (UnsafeRawBufferPointer) -> Bool
+  ) -> String? {
+    text.withUnsafeBytes { text in
+      Self.withNames(of: text) { names in
+        var missing: String?
+        headers.visitFields { name, _ in
+          if missing == nil, mustBeSigned(name), !names[...].holds(name) { missing = name.text }
+        }
+        return missing
+      }
+    }
   }
 
   /// Hands each name to `body`.
   func forEach(_ body: (UnsafeRawBufferPointer) -> Void) {
+    if text.isEmpty { return }
     text.withUnsafeBytes { $0.forEachPart(between: UInt8(ascii: ";"), body) }
   }
 
-  private static func holds(
-    _ list: UnsafeRawBufferPointer, _ sought: UnsafeRawBufferPointer
-  ) -> Bool {
-    var start = 0
-    while start < list.count {
-      let name = name(list, at: start)
-      if name.equals(sought) { return true }
-      start += name.count + 1
-    }
-    return false
+  private static func count(_ list: UnsafeRawBufferPointer) -> Int {
+    list.count { $0 == UInt8(ascii: ";") } + 1
   }
 
-  /// The name that begins at `start`.
-  private static func name(
-    _ list: UnsafeRawBufferPointer, at start: Int
-  ) -> UnsafeRawBufferPointer {
-    let rest = list.from(start)
-    return rest.upTo(rest.offset(of: UInt8(ascii: ";")) ?? rest.count)
+  /// Hands the names in `list` to `body`.
+  ///
+  /// Strangers choose the list and what is looked for in it, so it is taken apart once.
+  private static func withNames<Result>(
+    of list: UnsafeRawBufferPointer,
+    _ body: (UnsafeMutableBufferPointer<UnsafeRawBufferPointer>) -> Result
+  ) -> Result {
+    withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: count(list)) { names in
+      var index = 0
+      list.forEachPart(between: UInt8(ascii: ";")) { name in
+        names.initializeElement(at: index, to: name)
+        index += 1
+      }
+      return body(names)
+    }
+  }
+}
+
+extension Slice<UnsafeMutableBufferPointer<UnsafeRawBufferPointer>> {
+  /// Whether one of the names is `name`.
+  fileprivate func holds(_ name: UnsafeRawBufferPointer) -> Bool {
+    contains { $0.equals(name) }
   }
 }

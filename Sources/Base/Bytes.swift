@@ -31,10 +31,13 @@ extension UnsafeRawBufferPointer {
       && holdsAtStart(text.utf8Start, text.utf8CodeUnitCount)
   }
 
-  /// Most names that are compared differ in their first byte.
+  /// Whether the bytes begin with the `length` ones at `other`.
+  ///
+  /// - Requires: There are as many.
   @usableFromInline
   func holdsAtStart(_ other: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     guard length > 0, let base = baseAddress else { return length == 0 }
+    // Most names that are compared differ in their first byte.
     return self[0] == other[0] && memcmp(base, other, length) == 0
   }
 
@@ -98,7 +101,7 @@ extension UnsafeRawBufferPointer {
 extension [UInt8] {
   /// `count` bytes, as `fill` writes all of them.
   ///
-  /// For a few bytes: `init(unsafeUninitializedCapacity:)` and `init(repeating:)` look up the array's type each time,
+  /// For a few bytes, as they come from the stack: `init(unsafeUninitializedCapacity:)` and `init(repeating:)` look up the array's type each time,
   /// which costs more than this copy.
   @inlinable
   package init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {

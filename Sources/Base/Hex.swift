@@ -35,13 +35,13 @@ public enum Hex {
   }
 
   /// The bytes that pairs of digits stand for; `nil` for an odd count or any other character.
-  public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+  package static func decode(_ text: some StringProtocol) -> [UInt8]? {
     var text = String(text)
     return text.withUTF8 { decode(UnsafeRawBufferPointer($0)) }
   }
 
   /// As above, for digits that are no text yet.
-  public static func decode(_ digits: UnsafeRawBufferPointer) -> [UInt8]? {
+  package static func decode(_ digits: UnsafeRawBufferPointer) -> [UInt8]? {
     guard digits.count.isMultiple(of: 2) else { return nil }
     var isValid = true
     let bytes = [UInt8](count: digits.count / 2) { bytes in

@@ -53,7 +53,7 @@ public struct Identifier16<Tag>: Hashable, Comparable, Sendable {
   }
 
   /// Reads 32 hexadecimal digits of either case; `nil` for anything else.
-  public init?(hex: some StringProtocol) {
+  package init?(hex: some StringProtocol) {
     guard let bytes = Hex.decode(hex) else { return nil }
     self.init(bytes)
   }
@@ -71,7 +71,7 @@ public struct Identifier16<Tag>: Hashable, Comparable, Sendable {
   }
 
   /// 32 lowercase hexadecimal digits.
-  public var hex: String { Hex.encode(bytes) }
+  package var hex: String { Hex.encode(bytes) }
 
   /// The numbers' order, which is the bytes' order.
   @inlinable public static func < (left: Self, right: Self) -> Bool {
@@ -134,7 +134,7 @@ public struct Identifier32<Tag>: Hashable, Comparable, Sendable {
   }
 
   /// Reads 64 hexadecimal digits of either case; `nil` for anything else.
-  public init?(hex: some StringProtocol) {
+  package init?(hex: some StringProtocol) {
     guard let bytes = Hex.decode(hex) else { return nil }
     self.init(bytes)
   }
@@ -159,7 +159,7 @@ public struct Identifier32<Tag>: Hashable, Comparable, Sendable {
   }
 
   /// 64 lowercase hexadecimal digits.
-  public var hex: String { Hex.encode(bytes) }
+  package var hex: String { Hex.encode(bytes) }
 
   /// The bytes' order.
   @inlinable public static func < (left: Self, right: Self) -> Bool {

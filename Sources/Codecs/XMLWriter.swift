@@ -7,22 +7,22 @@
 /// who lists such keys asks for `encoding-type=url`.
 public struct XMLWriter: Sendable {
   /// What was written so far.
-  public private(set) var bytes: [UInt8] = []
+  package private(set) var bytes: [UInt8] = []
 
   /// A document; with the declaration unless `declaration` is false.
-  public init(declaration: Bool = true) {
+  package init(declaration: Bool = true) {
     if declaration { bytes += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".utf8 }
   }
 
   /// `<name>text</name>`.
-  public mutating func element(_ name: StaticString, _ text: String) {
+  package mutating func element(_ name: StaticString, _ text: String) {
     open(name)
     write(text, inAttribute: false)
     close(name)
   }
 
   /// `<name>text</name>`, where `utf8` must be valid UTF-8.
-  public mutating func element(_ name: StaticString, utf8: [UInt8]) {
+  package mutating func element(_ name: StaticString, utf8: [UInt8]) {
     open(name)
     utf8.withUnsafeBufferPointer { write($0, inAttribute: false) }
     close(name)
@@ -40,17 +40,17 @@ public struct XMLWriter: Sendable {
   }
 
   /// `<name>number</name>`.
-  public mutating func element(_ name: StaticString, _ number: some BinaryInteger) {
+  package mutating func element(_ name: StaticString, _ number: some BinaryInteger) {
     element(name, String(number))
   }
 
   /// `<name>true</name>` or `<name>false</name>`.
-  public mutating func element(_ name: StaticString, _ value: Bool) {
+  package mutating func element(_ name: StaticString, _ value: Bool) {
     element(name, value ? "true" : "false")
   }
 
   /// An element with what `content` writes inside.
-  public mutating func element<Failure: Error>(
+  package mutating func element<Failure: Error>(
     _ name: StaticString, _ attributes: KeyValuePairs<StaticString, String>,
     _ content: (inout XMLWriter) throws(Failure) -> Void
   ) throws(Failure) {
@@ -72,7 +72,7 @@ public struct XMLWriter: Sendable {
   }
 
   /// Text inside the element that is open.
-  public mutating func text(_ text: String) { write(text, inAttribute: false) }
+  package mutating func text(_ text: String) { write(text, inAttribute: false) }
 
   private mutating func open(
     _ name: StaticString, _ attributes: KeyValuePairs<StaticString, String>

@@ -46,7 +46,7 @@ package enum Digests {
     }
   }
 
-  /// Hands the SHA-256 (32 bytes) of `message` to `body`, without memory of its own.
+  /// Hands the SHA-256 (32 bytes) of `message` to `body`, without an array.
   package static func withSHA256(
     _ message: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void
   ) {

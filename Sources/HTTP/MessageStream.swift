@@ -109,7 +109,10 @@ package final class MessageStream {
       let end = min(bytes.count, start + max(0, pending.room))
       bytes.withUnsafeBytes { pending.append(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
       start = end
-      if start < bytes.count { try await flush() }
+      guard start < bytes.count else { break }
+      // What a slow peer holds then is the caller's array and one buffer.
+      received.release()
+      try await flush()
     }
     try await flush()
   }

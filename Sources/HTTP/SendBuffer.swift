@@ -4,7 +4,7 @@ import Reactor
 
 /// A buffer borrowed for as long as it holds something; it grows when a head needs more.
 package final class SendBuffer {
-  /// What `storage` is, unless a head needed more: then `storage` is its own.
+  /// Whose memory `storage` is; `nil` when nothing is held, and when a head needed more: then it is the buffer's own.
   private var borrowed: PooledBuffer?
   private var storage = UnsafeMutableRawBufferPointer(start: nil, count: 0)
   private(set) var count = 0

@@ -20,7 +20,7 @@ struct ObjectReader {
   ) async throws {
     guard range.upperBound <= version.sizeBytes else { throw ModelError.invalidRange }
     if range.isEmpty { return }
-    if let bytes = version.inlineBytes(range) { return try await Self.handOver(bytes[...], write) }
+    if let bytes = version.inlineBytes(range) { return try await Self.handOver(bytes, write) }
     try await parts.reading(version) { try await readBlocks(range, write) }
   }
 
@@ -71,7 +71,7 @@ struct ObjectReader {
   private var mayReadAhead: Bool { parts.blocks.buffers.havePlenty }
 
   private static func handOver(
-    _ bytes: ArraySlice<UInt8>, _ write: (UnsafeRawBufferPointer) async throws -> Void
+    _ bytes: [UInt8], _ write: (UnsafeRawBufferPointer) async throws -> Void
   ) async throws {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
     defer { memory.deallocate() }

@@ -30,11 +30,10 @@ package struct ObjectVersion: Sendable {
   /// The checksums of the parts one after the other, if they have any.
   var partChecksums: [UInt8] { object.partChecksums }
 
-  /// The bytes in `range`, when they lie in the row; `nil` when they are to be read.
+  /// The bytes in `range`, which lies within the object, when they are in its row; `nil` when they are to be read.
   package func inlineBytes(_ range: Range<UInt64>) -> [UInt8]? {
-    guard case .inline(let bytes) = content, range.upperBound <= UInt64(bytes.count) else {
-      return nil
-    }
+    guard case .inline(let bytes) = content else { return nil }
+    precondition(range.upperBound <= UInt64(bytes.count), "a range within the object")
     return range.count == bytes.count
       ? bytes : Array(bytes[Int(range.lowerBound)..<Int(range.upperBound)])
   }

@@ -7,6 +7,7 @@ import Model
 /// Finds the source of CopyObject and UploadPartCopy.
 package enum CopySource {
   static let header = "x-amz-copy-source"
+  private static let conditionPrefix: StaticString = "x-amz-copy-source-"
 
   /// The object to copy.
   ///
@@ -17,7 +18,7 @@ package enum CopySource {
     let bucket = try await request.bucket(
       bucketName, anyOf: .read, ownerHeader: "x-amz-source-expected-bucket-owner")
     let version = try await request.object(ObjectKey(key), in: bucket)
-    let conditions = ReadConditions(request.headers, prefix: "x-amz-copy-source-")
+    let conditions = ReadConditions(request.headers, prefix: conditionPrefix)
     guard
       conditions.evaluate(etag: version.metadata.etag, lastModified: version.lastModified)
         == .proceed

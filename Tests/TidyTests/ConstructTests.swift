@@ -92,10 +92,10 @@ import Testing
       }
       var isInPackageType = false
       for (index, line) in lines.enumerated() {
-        let isInlinable = line.contains("@inlinable")
+        let isInlinable = line.contains("@inlinable") || line.contains("@usableFromInline")
         let words = line.split(separator: " ").drop { $0.hasPrefix("@") }
-        if line.hasPrefix("package ") || line.hasPrefix("}") {
-          isInPackageType = ["struct", "enum", "class"].contains { words.contains($0) }
+        if !line.hasPrefix(" "), words.first == "package" || words.first == "}" {
+          isInPackageType = ["struct", "enum", "class", "actor"].contains { words.contains($0) }
         }
         if words.first == "public", words.dropFirst().first != "import", !isInlined,
           !named.contains(file.path)
@@ -103,7 +103,7 @@ import Testing
           offences.append("\(file.path):\(index + 1): `public`, and nothing here is inlined")
         }
         if isInlinable, isInPackageType {
-          offences.append("\(file.path):\(index + 1): `@inlinable` in a `package` type")
+          offences.append("\(file.path):\(index + 1): nothing of a `package` type is inlined")
         }
       }
     }
