@@ -9,8 +9,10 @@
 package enum BlockingLane: Sendable {
   /// Everything that may wait for a disk to write.
   case writing
-  /// Reads that someone waits for: they go on while every thread of the other lane waits for an fsync.
+  /// Reads that someone waits for: they go on while every thread of the other lanes waits for an fsync.
   case reading
+  /// What waits for nothing but takes the processor for milliseconds: one thread, which takes what the loops leave.
+  case computing
 }
 
 /// The services of the runtime that a task runs on.

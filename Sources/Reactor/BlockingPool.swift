@@ -20,8 +20,10 @@ private import Synchronization
 package final class BlockingPool: Sendable {
   private let queue: WorkQueue
 
-  /// A pool that starts up to `threadsMax` threads.
-  package init(threadsMax: Int) { queue = WorkQueue(threadsMax: threadsMax) }
+  /// A pool that starts up to `threadsMax` threads, which `niceness` (0 to 19) puts behind others for the processor.
+  package init(threadsMax: Int, niceness: Int32 = 0) {
+    queue = WorkQueue(threadsMax: threadsMax, niceness: niceness)
+  }
 
   deinit { queue.stop() }
 

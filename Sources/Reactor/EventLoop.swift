@@ -60,7 +60,12 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// How many socket operations a job may do without suspending before it has to let others run.
   ///
   /// A peer that sends faster than we read would keep the loop to itself otherwise.
-  private static let operationsPerJobMax = 16
+  private static let operationsPerJobMax = 4
+  /// How many timers fire between two looks at the sockets.
+  ///
+  /// Who waits for no time at all, to let others run (`Runtime.letOthersRun`), does so by a timer: a crowd of them must
+  /// not all come before those who have just arrived.
+  private static let timersPerTurnMax = 16
 
   init(index: Int, resolverPool: BlockingPool) {
     self.index = index
@@ -227,7 +232,11 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private func fireTimers() {
     guard timers.count > 0 else { return }
     let now = SystemClock.now
-    while let timer = timers.popDue(at: now) { timer.fire() }
+    var left = Self.timersPerTurnMax
+    while left > 0, let timer = timers.popDue(at: now) {
+      left -= 1
+      timer.fire()
+    }
   }
 
   /// Sets or moves `timer`.

@@ -15,6 +15,7 @@ package final class EventLoopGroup: Runtime {
   /// Randomness.
   package let random: any RandomSource
 
+  private let computingPool = BlockingPool(threadsMax: 1, niceness: 10)
   private let resolverPool: BlockingPool
   private let spread = Atomic<Int>(0)
 
@@ -25,7 +26,8 @@ package final class EventLoopGroup: Runtime {
   ///
   /// SIGPIPE is ignored from here on: a write to a closed connection is an error like others.
   ///
-  /// - Parameter blockingThreads: The most threads of each `BlockingLane`; they start as they are needed.
+  /// - Parameter blockingThreads: The most threads of each `BlockingLane` that waits for disks; they start as they
+  ///   are needed.
   package init(
     loopCount: Int, blockingThreads: Int, random: any RandomSource = SystemRandom.shared
   ) {
@@ -53,6 +55,7 @@ package final class EventLoopGroup: Runtime {
     for thread in threads { thread.join() }
     writingPool.stop()
     readingPool.stop()
+    computingPool.stop()
     resolverPool.stop()
     return code.value.load(ordering: .acquiring)
   }
@@ -99,6 +102,7 @@ package final class EventLoopGroup: Runtime {
       switch lane {
       case .writing: writingPool
       case .reading: readingPool
+      case .computing: computingPool
       }
     return try await pool.run(body)
   }

@@ -9,14 +9,16 @@ final class WorkQueue: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let threadsMax: Int
+  private let niceness: Int32
   private var work: [(@Sendable () -> Void)?] = []
   private var head = 0
   private var threadCount = 0
   private var idleCount = 0
   private var isStopping = false
 
-  init(threadsMax: Int) {
+  init(threadsMax: Int, niceness: Int32) {
     self.threadsMax = threadsMax
+    self.niceness = niceness
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(condition, nil)
   }
@@ -55,6 +57,9 @@ final class WorkQueue: @unchecked Sendable {
   }
 
   private func takeWork() {
+    // Of this thread alone, as Linux has it (setpriority(2), "C library/kernel differences"). Where it is refused, the
+    // thread is like others.
+    if niceness != 0 { setpriority(Int32(PRIO_PROCESS.rawValue), 0, niceness) }
     while let item = next() { item() }
   }
 

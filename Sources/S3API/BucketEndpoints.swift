@@ -15,10 +15,10 @@ enum BucketEndpoints {
         .accessDenied,
         "The access key may not create buckets; allow it with: grange key allow --create-bucket")
     }
-    if let document = try await request.document(root: "CreateBucketConfiguration"),
-      let region = document.text(of: "LocationConstraint"), !region.isEmpty,
-      region != request.region
-    {
+    let region = try await request.document(root: "CreateBucketConfiguration") { document in
+      document.text(of: "LocationConstraint") ?? ""
+    }
+    if let region, !region.isEmpty, region != request.region {
       throw S3Error(
         .invalidLocationConstraint,
         "The location constraint '\(region)' is not the region '\(request.region)'.")

@@ -17,10 +17,10 @@ enum CompleteMultipartUpload {
     // A checksum among the headers is that of the object, not of this document.
     let expectation = try CompletionExpectation(request.headers)
     let body = try documentBody(request)
-    guard let document = try await request.document(body, root: "CompleteMultipartUpload") else {
-      throw S3Error(.malformedXML)
+    let named = try await request.document(body, root: "CompleteMultipartUpload") { document in
+      try NamedPart.all(in: document)
     }
-    let named = try NamedPart.all(in: document)
+    guard let named else { throw S3Error(.malformedXML) }
     let version = try await request.store.uploads.complete(
       bucket: bucket, key: key, id: id,
       parts: named.map { CompletedPart(number: $0.number, etag: $0.etag) }
@@ -80,7 +80,7 @@ enum CompleteMultipartUpload {
 }
 
 /// A part as the document names it.
-package struct NamedPart: Equatable {
+package struct NamedPart: Equatable, Sendable {
   package let number: Int
   /// Without quotes.
   package let etag: String
@@ -107,7 +107,8 @@ package struct NamedPart: Equatable {
       let etag = element.trimmedText(of: "ETag")
     else { throw S3Error(.malformedXML, "Each part needs a PartNumber and an ETag.") }
     self.number = number
-    self.etag = etag.replacing("\"", with: "")
+    self.etag = String(
+      decoding: etag.utf8.filter { $0 != UInt8(ascii: "\"") }, as: UTF8.self)
     var checksums: [ObjectChecksum] = []
     for algorithm in ChecksumAlgorithm.allCases {
       guard let text = element.text(of: "\(algorithm.elementName)") else { continue }

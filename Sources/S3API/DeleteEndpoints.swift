@@ -23,10 +23,8 @@ enum DeleteEndpoints {
   /// Answers `POST /bucket?delete`.
   static func deleteObjects(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: .write)
-    guard let document = try await request.document(root: "Delete") else {
-      throw S3Error(.malformedXML)
-    }
-    let deletion = try DeletionDocument(document)
+    let deletion = try await request.document(root: "Delete") { try DeletionDocument($0) }
+    guard let deletion else { throw S3Error(.malformedXML) }
     let outcomes = await delete(deletion.objects, in: bucket, request.store)
     try await request.respond(xml: "DeleteResult") { xml in
       for (object, outcome) in zip(deletion.objects, outcomes) {

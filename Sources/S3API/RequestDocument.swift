@@ -28,12 +28,12 @@ package enum RequestDocument {
 }
 
 /// What a DeleteObjects request asks for.
-package struct DeletionDocument {
+package struct DeletionDocument: Sendable {
   /// S3's limit on the keys of one request.
   private static let keysMax = 1000
 
   /// One object: its key as the answer repeats it, and what it comes to.
-  package struct Object {
+  package struct Object: Sendable {
     package let text: String
     package let key: Result<ObjectKey, S3Error>
   }

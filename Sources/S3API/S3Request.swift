@@ -156,20 +156,24 @@ final class S3Request {
     }
   }
 
-  /// The XML document in the body, whose root must be called `root`; `nil` when the body is empty.
+  /// What `read` makes of the XML document in the body, whose root must be called `root`; `nil` when the body is empty.
   ///
-  /// - Throws: `MalformedXML`, `EntityTooLarge`, what `PlainBody.finish` throws.
-  func document(root: String) async throws -> XMLElement? {
-    try await document(plainBody(), root: root)
+  /// - Throws: `MalformedXML`, `EntityTooLarge`, what `PlainBody.finish` and `read` throw.
+  func document<Value: Sendable>(
+    root: String, _ read: @escaping @Sendable (XMLElement) throws -> Value
+  ) async throws -> Value? {
+    try await document(plainBody(), root: root, read)
   }
 
-  /// The XML document in `body`, as above.
-  func document(_ body: PlainBody, root: String) async throws -> XMLElement? {
+  /// What `read` makes of the XML document in `body`, as above.
+  func document<Value: Sendable>(
+    _ body: PlainBody, root: String, _ read: @escaping @Sendable (XMLElement) throws -> Value
+  ) async throws -> Value? {
     defer { exchange.body.keptBytes = 0 }
     let bytes = try await body.collect(
       maxBytes: RequestDocument.bytesMax, tooLarge: S3Error(.entityTooLarge)
     ) { exchange.body.keptBytes = $0 }
-    return try await documents.parse(bytes, root: root, on: runtime)
+    return try await documents.parse(bytes, root: root, on: runtime, read)
   }
 
   /// Responds with an XML document whose root element is `root`.

@@ -14,6 +14,12 @@ extension Table {
   /// Each further try means that another writer came in between.
   private static var attemptsMax: Int { 16 }
 
+  /// How often a write that a replica refused for its clock is tried again with another timestamp.
+  ///
+  /// A wall clock that is set between a timestamp and its check, or between the check and the answer, makes one or two
+  /// such refusals; clocks that differ for good make them all.
+  private static var clockRefusalsMax: Int { 3 }
+
   /// Calls `write` with a timestamp of this node's clock, and again above the newest one held each
   /// time that the outcome is stale.
   ///
@@ -25,13 +31,14 @@ extension Table {
     _ write: nonisolated(nonsending) (WriteAttempt) async throws -> WriteOutcome
   ) async throws -> WriteOutcome {
     var held: Timestamp?
+    var clockRefusals = 0
     for _ in 0..<Self.attemptsMax {
       let timestamp = coordinator.clock.now(above: held)
       let outcome = try await write(WriteAttempt(timestamp: timestamp, replaces: held))
-      // The clock was set back after the timestamp was made.
-      if case .refused(RefusalCode.clockAhead, _) = outcome, held == nil,
-        coordinator.clock.isTooFarAhead(timestamp)
+      if case .refused(RefusalCode.clockAhead, _) = outcome,
+        clockRefusals < Self.clockRefusalsMax
       {
+        clockRefusals += 1
         continue
       }
       guard case .stale(let newer) = outcome else { return outcome }

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Reactor
 import Testing
 
@@ -99,6 +100,22 @@ struct BlockingPoolTests {
       await task.value
       gate.open()
       #expect(try await pool.runAbandonably(deadline: soon()) { 3 } == 3)
+    }
+  }
+
+  @Test("computes on one thread that leaves the processor to others")
+  func computing() async throws {
+    try await onLoops { group in
+      let gate = Gate()
+      let first = group.spawn { _ = try? await group.blocking(.computing) { gate.wait() } }
+      let niceness: @Sendable () -> Int32 = { getpriority(Int32(PRIO_PROCESS.rawValue), 0) }
+      let usual = niceness()
+      let reading = try await group.blocking(.reading, niceness)
+      gate.open()
+      let computing = try await group.blocking(.computing, niceness)
+      #expect(reading == usual)
+      #expect(computing == min(19, usual + 10))
+      await first.value
     }
   }
 }

@@ -209,6 +209,35 @@ import Testing
     #expect(total == 20)
   }
 
+  /// Set back behind the timestamp of a retry, and set back and forth until the answer is there.
+  @Test(arguments: [false, true])
+  func aWallClockSetWhileAWriteIsUnderWayRefusesNothing(untilTheAnswer: Bool) async throws {
+    let hours: Int64 = 2 * 3_600_000
+    var attempts = 0
+    func put(_ value: String, at timestamp: Timestamp) async throws -> WriteOutcome {
+      try await table.operate(
+        SetRegister(schema: schema), partitionKey: partitionKey,
+        input: .init(
+          sortKey: Array("row".utf8), row: Register(timestamp: timestamp, writer: 2, value: value)))
+    }
+    let outcome = try await table.retryingStale { attempt in
+      attempts += 1
+      let step = untilTheAnswer ? 1 : 2
+      if attempts < step {
+        let other = Timestamp(rawValue: attempt.timestamp.rawValue + 1)
+        #expect(try await put("another's", at: other).isAccepted)
+        runtime.wallStart.milliseconds += 1000
+      }
+      if attempts == step { runtime.wallStart.milliseconds -= hours }
+      let outcome = try await put("mine", at: attempt.timestamp)
+      if attempts == step, untilTheAnswer { runtime.wallStart.milliseconds += hours }
+      return outcome
+    }
+    #expect(outcome.isAccepted)
+    #expect(attempts == (untilTheAnswer ? 2 : 3))
+    #expect(try await table.get(key("row"))?.value == "mine")
+  }
+
   @Test(arguments: [false, true])
   func aWallClockSetBackRefusesNoWrite(leavingAFloorAhead: Bool) async throws {
     func put(_ sortKey: String, _ value: String?) async throws -> WriteOutcome {
