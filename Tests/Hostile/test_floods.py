@@ -14,8 +14,8 @@ MEBIBYTE = 1 << 20
 
 # `heldBytesMax` of HTTPServer, what the server keeps while it waits for clients, and what malloc keeps besides.
 HELD_MAX = 32 * MEBIBYTE + 24 * MEBIBYTE
-# `block_ram_buffer_max` of these servers, the same, and what 1,000 connections with a handler each need. (Thirty rounds of 3 s
-# came to 138 MiB. It does not go on: what 66,000 such uploads leave behind stays at 44 MiB from the 36,000th on.)
+# `block_ram_buffer_max` of these servers, the same, and what 1,000 connections with a handler each need. (Thirty rounds
+# of 3 s came to 138 MiB. It does not go on: what 66,000 such uploads leave behind stays at 44 MiB from the 36,000th on.)
 BLOCKS_MAX = 32 * MEBIBYTE + HELD_MAX + 56 * MEBIBYTE
 # Documents lie in arrays that have room for twice as much.
 COLLECTED_MAX = 32 * MEBIBYTE + HELD_MAX
