@@ -33,13 +33,21 @@ extension TOMLParser {
     let start = position
     while let byte = current, !Self.endsScalar(byte) { position += 1 }
     // A date may be separated from its time by one space.
-    if position - start == 10, current == UInt8(ascii: " "), peek(3) == UInt8(ascii: ":"),
+    if position - start == 10, current == UInt8(ascii: " "), isHour(at: 1),
+      peek(3) == UInt8(ascii: ":"),
       input[start..<position].filter({ $0 == UInt8(ascii: "-") }).count == 2
     {
       position += 1
       while let byte = current, !Self.endsScalar(byte) { position += 1 }
     }
     return input[start..<position]
+  }
+
+  /// Whether two digits are at `distance`.
+  private func isHour(at distance: Int) -> Bool {
+    (distance...distance + 1).allSatisfy { place in
+      peek(place).flatMap { Self.digit($0, radix: 10) } != nil
+    }
   }
 
   private static func endsScalar(_ byte: UInt8) -> Bool {

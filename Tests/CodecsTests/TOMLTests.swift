@@ -50,6 +50,8 @@ import Testing
     let day = TOMLDateTime.Day(year: 1979, month: 5, day: 27)
     let time = TOMLDateTime.Time(hour: 7, minute: 32, second: 0, nanosecond: 999_999_000)
     #expect(try value("1979-05-27") == .dateTime(TOMLDateTime(day: day)))
+    // No time, though a colon stands where that of a time would.
+    #expect(try value("1979-05-27 \n\":\" = 1") == .dateTime(TOMLDateTime(day: day)))
     #expect(try value("07:32:00.999999") == .dateTime(TOMLDateTime(time: time)))
     #expect(
       try value("1979-05-27T07:32:00.999999") == .dateTime(TOMLDateTime(day: day, time: time)))
