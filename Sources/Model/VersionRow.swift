@@ -77,11 +77,10 @@ package final class StoredObject: Sendable {
 extension StoredObject: Equatable {
   package static func == (left: StoredObject, right: StoredObject) -> Bool {
     left === right
-      || left.lastModified == right.lastModified && left.sizeBytes == right.sizeBytes
-        && left.metadata == right.metadata && left.multipart == right.multipart
-        && left.parts == right.parts && left.partChecksums == right.partChecksums
-        && left.tags == right.tags && left.lock == right.lock
-        && left.envelope == right.envelope && left.content == right.content
+      || (left.lastModified, left.sizeBytes, left.metadata, left.multipart, left.parts)
+        == (right.lastModified, right.sizeBytes, right.metadata, right.multipart, right.parts)
+        && (left.partChecksums, left.tags, left.lock, left.envelope, left.content)
+          == (right.partChecksums, right.tags, right.lock, right.envelope, right.content)
   }
 }
 

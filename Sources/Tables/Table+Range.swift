@@ -29,7 +29,7 @@ extension Table {
   package nonisolated(nonsending) func scan(
     _ query: RangeQuery, visit: (RangeSight) throws -> RangeStep
   ) async throws -> [UInt8]? {
-    if coordinator.placement.isSole || schema.isFullyReplicated {
+    if coordinator.isSole || schema.isFullyReplicated {
       return try local.scan(query, visit: visit)
     }
     var next: [UInt8]? = query.from

@@ -60,7 +60,7 @@ public final class Table<Schema: TableSchema>: Sendable {
     guard let first = keys.first else { return [] }
     precondition(
       keys.allSatisfy { $0.partitionKey == first.partitionKey }, "keys of one partition key")
-    if coordinator.placement.isSole {
+    if coordinator.isSole {
       return try local.database.read { transaction in
         try keys.map { try local.entry($0, in: transaction) }
       }
@@ -119,7 +119,7 @@ public final class Table<Schema: TableSchema>: Sendable {
     partitionKey: [UInt8], _ rows: [([UInt8], Schema.Row)]
   ) async throws -> WriteOutcome {
     let entries = rows.map { (RowKey(partitionKey: partitionKey, sortKey: $0.0), $0.1) }
-    if coordinator.placement.isSole {
+    if coordinator.isSole {
       return WriteOutcome(try await local.merge(entries, origin: .client))
     }
     let partition = Partition.of(partitionKey)
@@ -133,7 +133,7 @@ public final class Table<Schema: TableSchema>: Sendable {
   package nonisolated(nonsending) func operate<Operation: TableOperation>(
     _ operation: Operation, partitionKey: [UInt8], input: Operation.Input
   ) async throws -> WriteOutcome where Operation.Schema == Schema {
-    if coordinator.placement.isSole {
+    if coordinator.isSole {
       return WriteOutcome(
         try await local.operate(operation, partitionKey: partitionKey, input: input))
     }
@@ -150,7 +150,7 @@ public final class Table<Schema: TableSchema>: Sendable {
   package nonisolated(nonsending) func operateOnAll<Operation: TableOperation>(
     _ operation: Operation, partitionKey: [UInt8], input: Operation.Input
   ) async throws -> [ReplicaAnswer] where Operation.Schema == Schema {
-    if coordinator.placement.isSole {
+    if coordinator.isSole {
       return [try await local.operate(operation, partitionKey: partitionKey, input: input)]
     }
     let partition = Partition.of(partitionKey)
