@@ -117,8 +117,8 @@ let package = Package(
     tests(
       "BlocksTests",
       [
-        "Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld", "Tables",
-        "TestStorage",
+        "Base", "Blocks", "CShims", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld",
+        "Tables", "TestStorage",
       ]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(

@@ -29,7 +29,10 @@ package enum BlockFile {
     }
     let header = BlockFileHeader(
       hash: hash, compression: compression, plainLength: plain.count, storedLength: stored.count)
-    return try withUnsafeTemporaryAllocation(byteCount: header.storedOffset, alignment: 8) { head in
+    return try withUnsafeTemporaryAllocation(
+      byteCount: header.storedOffset, alignment: BlockFileHeader.pageBytes
+    ) { head in
+      head.initializeMemory(as: UInt8.self, repeating: 0)
       header.encode(into: head)
       for piece in 0..<header.pieceCount {
         let sum = checksum(of: piece, in: stored)

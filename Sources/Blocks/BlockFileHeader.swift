@@ -16,6 +16,20 @@ package enum BlockFileError: Error, Equatable, Sendable {
   case unsupported(String)
 }
 
+/// Where the stored bytes of a block file begin; in the header as the format version.
+package enum BlockFileLayout: UInt8, Sendable {
+  /// Right behind the checksums.
+  case compact = 1
+  /// At the second page, so that the file can be written past the page cache (`DirectWrite`).
+  case paged = 2
+
+  /// Files with so many stored bytes have pages: for smaller ones a page more is much, and the cache is worth more.
+  static let pagedBytesMin = 256 * 1024
+
+  /// The layout that files of so many stored bytes are written with.
+  init(storedLength: Int) { self = storedLength >= Self.pagedBytesMin ? .paged : .compact }
+}
+
 /// How the stored bytes of a block file follow from the plain bytes.
 package enum BlockCompression: UInt8, Sendable {
   case none = 0
@@ -34,12 +48,15 @@ package struct BlockFileHeader: Equatable, Sendable {
   /// The longest block, which bounds what a corrupt length can make a reader allocate.
   package static let plainBytesMax = 16 * 1024 * 1024
 
+  /// Header and checksums of the longest block fit into one.
+  package static let pageBytes = 4096
+
   private static let magic: [UInt8] = Array("GRANGEBK".utf8)
-  private static let formatVersion: UInt8 = 1
   private static let blake2b: UInt8 = 1
   private static let checksumOffset = 124
   private static let zeroRanges = [20..<24, 24..<40, 40..<64, 96..<124]
 
+  package var layout: BlockFileLayout
   /// The block's name.
   package var hash: BlockHash
   package var compression: BlockCompression
@@ -48,8 +65,12 @@ package struct BlockFileHeader: Equatable, Sendable {
   /// The length of its bytes as they are in the file.
   package var storedLength: Int
 
-  package init(hash: BlockHash, compression: BlockCompression, plainLength: Int, storedLength: Int)
-  {
+  /// - Parameter layout: `nil` for the one that new files of this length have.
+  package init(
+    hash: BlockHash, compression: BlockCompression, plainLength: Int, storedLength: Int,
+    layout: BlockFileLayout? = nil
+  ) {
+    self.layout = layout ?? BlockFileLayout(storedLength: storedLength)
     self.hash = hash
     self.compression = compression
     self.plainLength = plainLength
@@ -60,7 +81,12 @@ package struct BlockFileHeader: Equatable, Sendable {
   package var pieceCount: Int { (storedLength + Self.pieceBytes - 1) / Self.pieceBytes }
 
   /// Where the stored bytes begin in the file.
-  package var storedOffset: Int { Self.byteCount + 4 * pieceCount }
+  package var storedOffset: Int {
+    switch layout {
+    case .compact: Self.byteCount + 4 * pieceCount
+    case .paged: Self.pageBytes
+    }
+  }
 
   /// The length of the whole file.
   package var fileLength: Int { storedOffset + storedLength }
@@ -70,7 +96,7 @@ package struct BlockFileHeader: Equatable, Sendable {
     let output = UnsafeMutableRawBufferPointer(rebasing: output[..<Self.byteCount])
     output.initializeMemory(as: UInt8.self, repeating: 0)
     output.copyBytes(from: Self.magic)
-    output[8] = Self.formatVersion
+    output[8] = layout.rawValue
     output[9] = Self.blake2b
     output[10] = compression.rawValue
     output.store(UInt32(plainLength), at: 12)
@@ -92,7 +118,9 @@ package struct BlockFileHeader: Equatable, Sendable {
     guard sum.value == input.word(at: Self.checksumOffset) else {
       throw .corrupt("the header's checksum is wrong")
     }
-    guard input[8] == Self.formatVersion else { throw .unsupported("format version \(input[8])") }
+    guard let layout = BlockFileLayout(rawValue: input[8]) else {
+      throw .unsupported("format version \(input[8])")
+    }
     guard input[9] == Self.blake2b else { throw .unsupported("hash algorithm \(input[9])") }
     guard let compression = BlockCompression(rawValue: input[10]) else {
       throw .unsupported("compression \(input[10])")
@@ -107,7 +135,9 @@ package struct BlockFileHeader: Equatable, Sendable {
     guard plain <= Self.plainBytesMax,
       compression == .none ? stored == plain : stored > 0 && stored < plain
     else { throw .corrupt("impossible lengths: plain \(plain), stored \(stored)") }
-    self.init(hash: hash, compression: compression, plainLength: plain, storedLength: stored)
+    self.init(
+      hash: hash, compression: compression, plainLength: plain, storedLength: stored, layout: layout
+    )
   }
 }
 

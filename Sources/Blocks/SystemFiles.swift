@@ -42,17 +42,9 @@ package struct SystemFiles: FileSystem {
     let file = retrying { Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640) }
     guard file >= 0 else { throw FileError("open", path, code: errno) }
     defer { close(file) }
-    for part in parts {
-      var rest = part[...]
-      while !rest.isEmpty {
-        let slice = UnsafeRawBufferPointer(rebasing: rest)
-        let written = retrying { Glibc.write(file, slice.baseAddress, slice.count) }
-        guard written > 0 else {
-          throw FileError("write", path, code: written == 0 ? EIO : errno)
-        }
-        rest = rest.dropFirst(written)
-      }
-    }
+    // Who does not sync wants the cache to take the bytes and the call to return.
+    let failure = writeParts(parts, to: file, directly: syncing)
+    if failure != 0 { throw FileError("write", path, code: failure) }
     // The length is part of what fdatasync puts on stable storage; times are not, and nobody reads them.
     if syncing, retrying({ fdatasync(file) }) != 0 {
       throw FileError("fdatasync", path, code: errno)
@@ -174,7 +166,7 @@ private final class SystemFile: ReadableFile {
 }
 
 /// Calls `body` again as long as a signal interrupts it.
-private func retrying<Number: SignedInteger>(_ body: () -> Number) -> Number {
+func retrying<Number: SignedInteger>(_ body: () -> Number) -> Number {
   while true {
     let result = body()
     if result != -1 || errno != EINTR { return result }

@@ -40,4 +40,8 @@ int cshims_open_cached(const char *path) {
 #endif
 }
 
+int cshims_set_direct(int file, int is_direct) {
+  return fcntl(file, F_SETFL, is_direct ? O_DIRECT : 0);
+}
+
 int cshims_syncfs(int file) { return syncfs(file); }

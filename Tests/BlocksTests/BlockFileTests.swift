@@ -38,6 +38,41 @@ import Testing
     #expect(Hex.encode(file) == expected)
   }
 
+  @Test func aLongFileIsLaidOutInPages() throws {
+    let bytes = noise(256 * 1024 + 1)
+    let file = try file(bytes)
+    let head = "4752414e4745424b" + "02010000" + "00040001" + "00040001" + "00000000"
+    #expect(Hex.encode(file[..<24]) == head)
+    #expect(
+      Array(file[144..<148])
+        == withUnsafeBytes(of: checksum([bytes[256 * 1024]]).bigEndian) { Array($0) })
+    #expect(file[148..<4096].allSatisfy { $0 == 0 })
+    #expect(Array(file[4096...]) == bytes)
+    // A byte less, and the file is that of a program that knows no pages.
+    #expect(try self.file(noise(256 * 1024 - 1))[8] == 1)
+  }
+
+  @Test(arguments: [BlockFileLayout.compact, .paged])
+  func bothLayoutsAreReadWhateverTheLength(layout: BlockFileLayout) throws {
+    let world = try world()
+    let service = try world.open { $0.blockBytes = 1 << 20 }
+    for count in [0, 1, 65_537, 256 * 1024 - 1, 256 * 1024, 1 << 20] {
+      let bytes = noise(count)
+      let header = BlockFileHeader(
+        hash: name(of: bytes), compression: .none, plainLength: count, storedLength: count,
+        layout: layout)
+      var file = [UInt8](repeating: 0, count: header.storedOffset)
+      file.withUnsafeMutableBytes { header.encode(into: $0) }
+      for (piece, start) in stride(from: 0, to: count, by: 65_536).enumerated() {
+        let sum = checksum(Array(bytes[start..<min(start + 65_536, count)]))
+        withUnsafeBytes(of: sum.bigEndian) { sum in
+          file.replaceSubrange((128 + 4 * piece)..<(132 + 4 * piece), with: sum)
+        }
+      }
+      #expect(try read(file + bytes, header.hash, in: world, service) == bytes, "\(count) bytes")
+    }
+  }
+
   @Test func aBlockReadsBackWhateverItsLength() throws {
     let world = try world()
     let service = try world.open { $0.compressionLevel = 1 }
@@ -126,7 +161,7 @@ import Testing
     let world = try world()
     let service = try world.open()
     let bytes = noise(100)
-    for (offset, value) in [(8, 2), (9, 2), (10, 9), (11, 1), (24, 5), (100, 1)] {
+    for (offset, value) in [(8, 3), (9, 2), (10, 9), (11, 1), (24, 5), (100, 1)] {
       var newer = try file(bytes)
       newer[offset] = UInt8(value)
       newer.withUnsafeMutableBytes { newer in

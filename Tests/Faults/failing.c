@@ -110,6 +110,11 @@ ssize_t write(int fd, const void *bytes, size_t count) {
   return fails_on("write", fd) ? -1 : next(fd, bytes, count);
 }
 
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+  NEXT(writev);
+  return fails_on("write", fd) ? -1 : next(fd, parts, count);
+}
+
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset) {
   NEXT(pwrite);
   return fails_on("write", fd) ? -1 : next(fd, bytes, count, offset);

@@ -8,9 +8,9 @@ package import LocalDB
 package final class TemporaryFolder: Sendable {
   package let path: String
 
-  /// Makes it.
-  package init() {
-    path = "/tmp/grange-test-" + Hex.encode(SystemRandom.shared.bytes(16))
+  /// Makes it, in `parent`.
+  package init(in parent: String = "/tmp") {
+    path = parent + "/grange-test-" + Hex.encode(SystemRandom.shared.bytes(16))
     mkdir(path, 0o700)
   }
 

@@ -19,6 +19,10 @@ ssize_t cshims_pread_nowait(int file, void *bytes, size_t count, off_t offset);
 /// Linux 5.12). Older kernels answer ENOSYS, some containers EPERM.
 int cshims_open_cached(const char *path);
 
+/// Switches writing past the page cache (O_DIRECT) on or off for `file`, which must have no other flag. 0, or -1 with
+/// errno: EINVAL when its file system cannot.
+int cshims_set_direct(int file, int is_direct);
+
 /// syncfs(2): the file system that holds `file`.
 int cshims_syncfs(int file);
 
