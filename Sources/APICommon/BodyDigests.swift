@@ -10,7 +10,7 @@ import Synchronization
 
 /// What was found out about a body.
 package struct BodySummary: Sendable {
-  /// The MD5 of the plain bytes.
+  /// The MD5 of the plain bytes; empty when it was left out.
   package let md5: [UInt8]
   /// The checksum that the client sent, verified, or that was asked for.
   package let checksum: ObjectChecksum?
@@ -21,7 +21,7 @@ package struct BodySummary: Sendable {
 /// Digests the plain bytes of one body, and compares with what the request claims.
 package final class BodyDigests: Sendable {
   private struct State {
-    let md5 = Digest(.md5)
+    var md5: Digest? = Digest(.md5)
     var sha256: Digest?
     var checksum: ChecksumHasher?
     var chunks: ChunkSignatureChecker?
@@ -43,10 +43,15 @@ package final class BodyDigests: Sendable {
     self.state = Mutex(state)
   }
 
+  /// Computes no MD5 unless the client sent one: a body that is read and not stored needs none.
+  func leaveOutMD5() {
+    if claims.contentMD5 == nil { state.withLock { $0.md5 = nil } }
+  }
+
   /// Takes the next plain bytes, in order, on any thread.
   package func observe(_ bytes: UnsafeRawBufferPointer) {
     state.withLock { state in
-      state.md5.update(bytes)
+      state.md5?.update(bytes)
       state.sha256?.update(bytes)
       state.checksum?.update(bytes)
       state.chunks?.update(bytes)
@@ -66,7 +71,7 @@ package final class BodyDigests: Sendable {
     let found = state.withLock { state in
       Found(
         summary: BodySummary(
-          md5: state.md5.finish(), checksum: state.checksum?.finish(), size: state.size),
+          md5: state.md5?.finish() ?? [], checksum: state.checksum?.finish(), size: state.size),
         sha256: state.sha256?.finish(),
         chunksAreRight: state.chunks?.isComplete(trailers: hasTrailer ? trailers : nil) ?? true)
     }

@@ -186,6 +186,19 @@ import Testing
     #expect(error?.code == .entityTooLarge)
   }
 
+  @Test func comparesACollectedBodyWithItsMD5() async throws {
+    let body = Array("hello".utf8)
+    let claims = try BodyClaims(
+      ["content-md5": Base64.encode(Digests.md5(body))], contentLength: nil, signature: nil)
+    func collect(_ text: String) async throws -> [UInt8] {
+      try await PlainBody(claims, source: source(Array(text.utf8), 2)).collect(
+        maxBytes: 5, tooLarge: S3Error(.entityTooLarge))
+    }
+    #expect(try await collect("hello") == body)
+    let error = await #expect(throws: S3Error.self) { try await collect("hellp") }
+    #expect(error?.code == .badDigest)
+  }
+
   private func unsigned(length: Int, trailer: String) -> HTTPRequestHead {
     HTTPRequestHead(
       method: "PUT", target: "/",
