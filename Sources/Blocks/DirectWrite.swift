@@ -5,7 +5,6 @@
 // takes bytes directly only when they lie in whole pages, in memory as in the file, and not every file system does
 // at all; what it does not take is written the usual way.
 
-private import Base
 private import CShims
 import Glibc
 

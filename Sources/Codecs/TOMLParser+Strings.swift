@@ -1,5 +1,7 @@
 // The four kinds of TOML strings.
 
+private import Base
+
 extension TOMLParser {
   /// A string of any kind, at its first quote.
   mutating func string() throws(TOMLError) -> String {
@@ -133,15 +135,9 @@ extension TOMLParser {
     bytes.append(contentsOf: encoded)
   }
 
-  /// The value of a digit in `radix`.
+  /// The value of a digit in `radix`, at most 16.
   static func digit(_ byte: UInt8, radix: UInt8) -> UInt8? {
-    let value: UInt8
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0")
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A") + 10
-    default: return nil
-    }
-    return value < radix ? value : nil
+    guard let value = Hex.value(of: byte), value < radix else { return nil }
+    return value
   }
 }
