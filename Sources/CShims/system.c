@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -45,3 +46,12 @@ int cshims_set_direct(int file, int is_direct) {
 }
 
 int cshims_syncfs(int file) { return syncfs(file); }
+
+int cshims_limit_arenas(int count) {
+#ifdef M_ARENA_MAX
+  return mallopt(M_ARENA_MAX, count);
+#else
+  (void)count;
+  return 0;
+#endif
+}

@@ -1,5 +1,6 @@
-// How many threads a node has.
+// How many threads a node has, and what memory they share.
 
+private import CShims
 private import Glibc
 package import Reactor
 
@@ -9,9 +10,17 @@ package enum NodeRuntime {
   /// disk gains nothing from more.
   private static let blockingThreadsMin = 8
 
+  /// Arenas of malloc beside those of the loops, which allocate the most, for all other threads.
+  private static let sharedArenas = 2
+
   /// A loop for each core that this process may use, and threads for blocking calls.
+  ///
+  /// For the start of the process.
   package static func make() -> EventLoopGroup {
     let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    // Each thread would have one of its own, with 64 MiB of addresses: with a limit of 1 GB (ulimit -v) none would be left
+    // for blocks.
+    _ = cshims_limit_arenas(Int32(clamping: cores + sharedArenas))
     return EventLoopGroup(
       loopCount: cores, blockingThreads: max(blockingThreadsMin, 4 * cores))
   }

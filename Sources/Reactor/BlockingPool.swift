@@ -1,7 +1,7 @@
 // Threads for calls that block: file writes, fsync, name lookups.
 //
 // A caller hands in a closure and suspends; a thread of the pool runs it; the caller resumes where it was, on its
-// loop. Threads start when they are first needed.
+// loop. The first thread is there from the beginning; the others start when they are needed.
 //
 // The queue is bounded by its callers: each has one call in it and waits for it, so it holds at most one entry for
 // every task, and a caller that finds it long is held up, which is the back-pressure that a limit would give.

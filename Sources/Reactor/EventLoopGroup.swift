@@ -46,7 +46,7 @@ package final class EventLoopGroup: Runtime {
   /// whoever needs an orderly end arranges it before `main` returns.
   package func run(main: @escaping @Sendable () async -> Int32) -> Int32 {
     let code = ExitCode()
-    let threads = loops.dropFirst().map { loop in Thread.start { loop.run() } }
+    let threads = loops.dropFirst().map { loop in Thread.startRequired { loop.run() } }
     spawn(on: loops[0]) {
       code.value.store(await main(), ordering: .releasing)
       for loop in self.loops { loop.stop() }

@@ -17,22 +17,35 @@ struct Thread: Sendable {
 
   /// Runs `body` on a new thread.
   ///
-  /// Stops the process when the system gives no thread: the reactor cannot work then.
-  static func start(_ body: @escaping @Sendable () -> Void) -> Thread {
+  /// - Returns: `nil` when the system gives no thread: limits of memory, of threads or of processes.
+  static func start(_ body: @escaping @Sendable () -> Void) -> Thread? {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     pthread_attr_setstacksize(&attributes, stackBytes)
     defer { pthread_attr_destroy(&attributes) }
     var handle = pthread_t()
+    let argument = Unmanaged.passRetained(Body(body))
     let started = pthread_create(
       &handle, &attributes,
       { argument in
         if let argument { Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run() }
         return nil
-      }, Unmanaged.passRetained(Body(body)).toOpaque())
-    precondition(
-      started == 0, "the system gives no further thread (errno \(started)): raise its limits")
+      }, argument.toOpaque())
+    guard started == 0 else {
+      argument.release()
+      return nil
+    }
     return Thread(handle: handle)
+  }
+
+  /// As `start`, for the threads without which nothing works.
+  ///
+  /// Stops the process when the system gives no thread.
+  static func startRequired(_ body: @escaping @Sendable () -> Void) -> Thread {
+    guard let thread = start(body) else {
+      fatalError("the system gives no further thread: raise its limits")
+    }
+    return thread
   }
 
   /// Waits for the thread's end.

@@ -3,6 +3,9 @@
 private import Glibc
 
 /// First in, first out, with threads that start as work finds none idle.
+///
+/// The first thread is there from the beginning, so that work is done whatever the system refuses later: the threads
+/// that there are do it then.
 final class WorkQueue: @unchecked Sendable {
   // Safe because every mutable property is touched with `mutex` held.
 
@@ -21,6 +24,8 @@ final class WorkQueue: @unchecked Sendable {
     self.niceness = niceness
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(condition, nil)
+    threadCount = 1
+    Thread.startRequired { self.takeWork() }.detach()
   }
 
   deinit {
@@ -46,7 +51,14 @@ final class WorkQueue: @unchecked Sendable {
     let mustSignal = idleCount > 0
     pthread_mutex_unlock(mutex)
     if mustSignal { pthread_cond_signal(condition) }
-    if mustStart { Thread.start { self.takeWork() }.detach() }
+    if mustStart { startThread() }
+  }
+
+  private func startThread() {
+    if let thread = Thread.start({ self.takeWork() }) { return thread.detach() }
+    pthread_mutex_lock(mutex)
+    threadCount -= 1
+    pthread_mutex_unlock(mutex)
   }
 
   func stop() {

@@ -5,7 +5,8 @@
 //
 //   CALL FRAGMENT ERRNO MILLISECONDS
 //
-// CALL is `open`, `read`, `write` or `sync`; a line holds for files whose path contains FRAGMENT. The call takes
+// CALL is `open`, `read`, `write` or `sync`, and a line holds for files whose path contains FRAGMENT; or `thread`, a new
+// one, whose path is `-`. The call takes
 // so many milliseconds longer and then, unless ERRNO is 0, fails without having been made. The first
 // byte is 0 while the lines are being changed, and when there are none.
 
@@ -13,6 +14,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +81,12 @@ static int opening_fails(const char *path) { return rules && rules[0] && fails("
   }
 OPEN(open)
 OPEN(open64)
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
+  NEXT(pthread_create);
+  if (rules && rules[0] && fails("thread", "-")) return errno;
+  return next(thread, attributes, body, argument);
+}
 
 ssize_t read(int fd, void *bytes, size_t count) {
   NEXT(read);

@@ -1,5 +1,7 @@
 """Out of descriptors, out of memory: who is served goes on being served, and the node stays alive."""
 
+import errno
+import os
 import socket
 import threading
 import time
@@ -54,6 +56,31 @@ def test_a_node_without_descriptors_goes_on_serving(node, seed, descriptors):
     load.verify(server, journal)
     load.Load(server, journal, f"{seed} again", bytes_max=20 * MEBIBYTE).start().stop().check()
     assert server.stop() == 0
+
+
+def test_a_node_that_gets_no_further_thread_goes_on_with_those_it_has(node, failing, seed):
+    """As with a limit of processes or of addresses: disks are waited for by fewer threads."""
+    server = node(environment=failing.environment).start()
+    failing.set(("thread", "-", errno.EAGAIN, 0))
+    before = threads(server)
+    journal = Journal()
+    work(server, journal, seed)
+    load.verify(server, journal)
+    assert threads(server) == before
+    failing.clear()
+    work(server, journal, f"{seed} again")
+    assert threads(server) > before
+    assert server.stop() == 0
+
+
+def work(server, journal, seed):
+    running = load.Load(server, journal, seed, workers=8, bytes_max=200 * MEBIBYTE).start()
+    time.sleep(1.5)
+    running.stop().check()
+
+
+def threads(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/task"))
 
 
 def test_more_than_fits_into_memory_is_slowed_down(node, seed):

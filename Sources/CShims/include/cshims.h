@@ -51,6 +51,11 @@ void *cshims_current_loop(void);
 /// Sets what `cshims_current_loop` answers on the calling thread.
 void cshims_set_current_loop(void *loop);
 
+/// Lets malloc(3) keep at most `count` arenas; 0 when it does not know how (not glibc).
+///
+/// Each is 64 MiB of addresses, and by default there are eight for each core.
+int cshims_limit_arenas(int count);
+
 /// From now on each signal `number` writes one byte, its number, to `descriptor`, which must be non-blocking and
 /// stay open for the life of the process. 0, or -1 with errno.
 int cshims_forward_signal(int number, int descriptor);
