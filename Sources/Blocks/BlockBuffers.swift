@@ -242,8 +242,7 @@ package final class BlockBuffers: Sendable {
     {
       return idle.memory
     }
-    // Pages: what O_DIRECT and the kernel's copying like best.
-    return .allocate(byteCount: byteCount, alignment: 4096)
+    return .allocate(byteCount: byteCount, alignment: directWriteBytes)
   }
 
   /// Memory on its way into or out of the lock.

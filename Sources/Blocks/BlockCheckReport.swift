@@ -44,9 +44,9 @@ package struct BlockCheckReport: Equatable, Sendable {
 
   package init() {}
 
-  /// Whether nothing is wrong.
-  package var isClean: Bool {
-    filesWithoutReference + referencesWithoutFile + corruptFiles + wrongCounts + strayFiles == 0
+  /// All that is wrong.
+  package var problemCount: Int {
+    filesWithoutReference + referencesWithoutFile + corruptFiles + wrongCounts + strayFiles
   }
 
   /// Adds what was found in one part.

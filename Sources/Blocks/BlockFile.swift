@@ -30,10 +30,11 @@ package enum BlockFile {
     let header = BlockFileHeader(
       hash: hash, compression: compression, plainLength: plain.count, storedLength: stored.count)
     return try withUnsafeTemporaryAllocation(
-      byteCount: header.storedOffset, alignment: BlockFileHeader.pageBytes
+      byteCount: header.storedOffset, alignment: directWriteBytes
     ) { head in
-      head.initializeMemory(as: UInt8.self, repeating: 0)
       header.encode(into: head)
+      let behind = UnsafeMutableRawBufferPointer(rebasing: head[BlockFileHeader.byteCount...])
+      behind.initializeMemory(as: UInt8.self, repeating: 0)
       for piece in 0..<header.pieceCount {
         let sum = checksum(of: piece, in: stored)
         head.store(sum, at: BlockFileHeader.byteCount + 4 * piece)

@@ -48,8 +48,9 @@ package struct BlockFileHeader: Equatable, Sendable {
   /// The longest block, which bounds what a corrupt length can make a reader allocate.
   package static let plainBytesMax = 16 * 1024 * 1024
 
-  /// Header and checksums of the longest block fit into one.
-  package static let pageBytes = 4096
+  /// Where the stored bytes of a paged file begin: header and checksums of the longest block fit before it, and
+  /// what begins there can be written directly (`DirectWrite`).
+  private static let pagedOffset = 4096
 
   private static let magic: [UInt8] = Array("GRANGEBK".utf8)
   private static let blake2b: UInt8 = 1
@@ -84,7 +85,7 @@ package struct BlockFileHeader: Equatable, Sendable {
   package var storedOffset: Int {
     switch layout {
     case .compact: Self.byteCount + 4 * pieceCount
-    case .paged: Self.pageBytes
+    case .paged: Self.pagedOffset
     }
   }
 

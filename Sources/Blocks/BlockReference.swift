@@ -4,7 +4,7 @@ package import Base
 package import Codecs
 package import Tables
 
-/// The row for which a block is stored (an object, a part), where a verifier looks to find leaks.
+/// The row for which a block is stored (an object, a part), where a verifier can look to find leaks.
 package struct BlockOwner: Equatable, Sendable {
   static let partitionKeyBytesMax = 1 << 10
   /// A sort key of an object is a name of at most 1,024 bytes, escaped, and a version.

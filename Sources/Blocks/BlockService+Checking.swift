@@ -91,8 +91,12 @@ extension BlockService {
         for suspect in step.suspects { try await examine(suspect, options, &report) }
       }
     }
-    // Writes of the meantime may be missing: a capacity is not exact to the block.
-    for (directory, size) in zip(store.directories.all, sizes) { directory.setUsed(size) }
+    _ = try await runtime.blocking { [store] in store.directories.checkMarkers(store.logger) }
+    // Writes of the meantime may be missing: a capacity is not exact to the block. Of a disk that has gone away nothing
+    // was seen.
+    for (directory, size) in zip(store.directories.all, sizes) where !directory.isLost {
+      directory.setUsed(size)
+    }
   }
 
   /// What one step of a walk found.

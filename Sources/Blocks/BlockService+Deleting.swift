@@ -66,7 +66,7 @@ extension BlockService {
         }
         guard live == 0 else {
           logger.error(
-            "A block was counted as unneeded and is referenced; it is kept. Run: grange repair blocks",
+            "A block was counted as unneeded and is referenced; it is kept. Run: grange repair blocks --check",
             [("block", entry.hash.hex)])
           return .needed
         }

@@ -112,7 +112,7 @@ extension BlockService {
         _ = try await makeWhole(hash, bytes)
       }
     } catch let error where !(error is CancellationError) {
-      // The reader has its bytes all the same; resync will try again.
+      // The reader has its bytes all the same; a later read tries again.
       logger.warning(
         "A block from another node could not be stored.",
         [("block", hash.hex), ("error", "\(error)")])

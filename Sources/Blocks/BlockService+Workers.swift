@@ -51,7 +51,12 @@ extension BlockService {
       if sweeps.withLock({ $0.isDone }) { try await runtime.sleep(for: options.sweepInterval) }
       let noted = sweeps.withLock { $0.noted }
       let report = try await sweep()
-      sweeps.withLock { $0.finish(noted) }
+      if store.directories.areAllThere {
+        sweeps.withLock { $0.finish(noted) }
+      } else {
+        // What is on the others is swept by the start that finds them.
+        try await runtime.sleep(for: options.sweepInterval)
+      }
       if report.filesWithoutReference > 0 {
         logger.info(
           "Block files without references were found and will be deleted.",

@@ -203,7 +203,14 @@ package final class BlockService: Sendable {
       return (.present, unsynced.withLock { $0.contains(hash) } ? place : nil)
     case .corrupt(let place, let fault):
       metrics.corrupt.add()
-      try store.setAside(place, fault)
+      do {
+        try store.setAside(place, fault)
+      } catch let error as FileError {
+        // Its disk may have become read-only; a whole file can still be written, there or to another.
+        logger.error(
+          "A damaged block file could not be set aside; look at its disk (smartctl, dmesg).",
+          [("file", place.path), ("error", "\(error)")])
+      }
     case .missing, .unreadable: break
     }
     guard let bytes else { return (.absent, nil) }

@@ -60,14 +60,11 @@ package final class BlockStore: Sendable {
             return place
           } catch let error as FileError {
             // The next one may have room, be there, or be whole.
-            if error.isMissing {
-              _ = directories.checkMarkers(logger)
-            } else if error.isShortage {
-              throw error
-            } else if !error.isFull {
-              directory.noteWriting(fault: error, logger)
-              fault = error
-            }
+            if error.isShortage { throw error }
+            if error.isMissing { _ = directories.checkMarkers(logger) }
+            if error.isFull || error.isMissing && directory.isLost { continue }
+            directory.noteWriting(fault: error, logger)
+            fault = error
           }
         }
         if let fault { throw fault }

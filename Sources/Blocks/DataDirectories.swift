@@ -42,8 +42,8 @@ package struct DataDirectories: Sendable {
     var opened: [DataDirectory] = []
     var lost: [String] = []
     for option in options {
-      let known = remembered[option.path]
-      guard let id = try identity(option, node, known?.id, files, random) else {
+      let lastHere = remembered[option.path]
+      guard let id = try identity(option, node, lastHere?.id, files, random) else {
         logger.error(
           "A data directory is not there; its blocks are missing. Mount its disk and restart.",
           [("path", option.path)])
@@ -53,6 +53,8 @@ package struct DataDirectories: Sendable {
       if opened.contains(where: { $0.id == id }) {
         throw BlockError.unusable("\(option.path) is in data_dir twice")
       }
+      // A disk may be mounted elsewhere than before.
+      let known = lastHere?.id == id ? lastHere : remembered.values.first { $0.id == id }
       try prepare(option, syncing, files)
       let hasBlocks = try known == nil && hasBlocks(option, files)
       opened.append(
@@ -135,7 +137,7 @@ package struct DataDirectories: Sendable {
   private static func prepare(
     _ option: DataDirectoryOptions, _ syncing: Bool, _ files: any FileSystem
   ) throws {
-    if option.isReadOnly { return }
+    if option.isReadOnly { return try sync(option, syncing, files) }
     let temporary = "\(option.path)/tmp"
     try files.makeDirectory(temporary)
     for name in try files.list(temporary) { _ = try files.remove("\(temporary)/\(name)") }
@@ -144,7 +146,13 @@ package struct DataDirectories: Sendable {
       let name = Hex.encode([first])
       if !known.contains(name) { try files.makeDirectory("\(option.path)/\(name)") }
     }
-    // Without this a block found whole could be one that a killed process had not made durable yet.
+    try sync(option, syncing, files)
+  }
+
+  /// Without this a block found whole could be one that a killed process had not made durable yet.
+  private static func sync(
+    _ option: DataDirectoryOptions, _ syncing: Bool, _ files: any FileSystem
+  ) throws {
     if syncing { try files.syncAll(option.path) }
   }
 
@@ -180,6 +188,9 @@ package struct DataDirectories: Sendable {
 
   /// The same as it was measured last, for those who must not wait.
   var lastRoomBytes: Int { all.reduce(0) { $0.saturatingSum($1.lastRoomBytes) } }
+
+  /// Whether no directory was missing at the start or has gone away since.
+  var areAllThere: Bool { missing.isEmpty && !all.contains(where: \.isLost) }
 
   /// Looks at all markers, logs what changed, and returns the path of a directory that is lost.
   func checkMarkers(_ logger: Logger) -> String? {

@@ -71,7 +71,9 @@ package final class DataDirectory: Sendable {
     }
     if let new, before == nil {
       logger.error(
-        "Blocks cannot be written to a data directory. Look at its disk (smartctl, dmesg).",
+        new.isMissing
+          ? "A folder of a data directory is gone. Restart the node: it makes them again."
+          : "Blocks cannot be written to a data directory. Look at its disk (smartctl, dmesg).",
         [("path", path), ("error", "\(new)")])
     } else if new == nil, before != nil {
       logger.info("Blocks can be written to the data directory again.", [("path", path)])

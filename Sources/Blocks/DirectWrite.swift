@@ -8,10 +8,12 @@
 private import CShims
 import Glibc
 
+/// What the kernel takes directly begins and ends at multiples of this, in memory as in the file: the size of a page, and
+/// of the blocks of all but the strangest disks.
+let directWriteBytes = 4096
+
 /// The parts of a new file that are still to be written, at the file's position.
 struct UnwrittenParts {
-  private static let pageBytes = 4096
-
   private var parts: ArraySlice<UnsafeRawBufferPointer>
 
   init(_ parts: [UnsafeRawBufferPointer]) { self.parts = parts.filter { !$0.isEmpty }[...] }
@@ -22,8 +24,8 @@ struct UnwrittenParts {
   var pages: [iovec] {
     var pages: [iovec] = []
     for part in parts {
-      guard UInt(bitPattern: part.baseAddress).isMultiple(of: UInt(Self.pageBytes)) else { break }
-      let count = part.count & ~(Self.pageBytes - 1)
+      guard UInt(bitPattern: part.baseAddress).isMultiple(of: UInt(directWriteBytes)) else { break }
+      let count = part.count & ~(directWriteBytes - 1)
       if count > 0 { pages.append(Self.vector(part, count)) }
       if count < part.count { break }
     }

@@ -38,15 +38,21 @@ final class ScratchMemory: Sendable {
       guard let index = kept.pieces.lastIndex(where: { $0.count >= byteCount }) else { return nil }
       return Piece(memory: kept.pieces.remove(at: index))
     }
-    return found ?? Piece(memory: .allocate(byteCount: max(byteCount, 1), alignment: 4096))
+    if let found { return found }
+    return Piece(
+      memory: .allocate(byteCount: max(byteCount, 1), alignment: directWriteBytes))
   }
 
+  /// Keeps the largest.
   private func keep(_ piece: Piece) {
-    let isKept = kept.withLock { kept in
-      if kept.pieces.count >= Self.keptMax { return false }
+    let surplus = kept.withLock { kept -> Piece? in
       kept.pieces.append(piece.memory)
-      return true
+      guard kept.pieces.count > Self.keptMax,
+        let smallest = kept.pieces.indices.min(by: { kept.pieces[$0].count < kept.pieces[$1].count }
+        )
+      else { return nil }
+      return Piece(memory: kept.pieces.remove(at: smallest))
     }
-    if !isKept { piece.memory.deallocate() }
+    surplus?.memory.deallocate()
   }
 }

@@ -43,12 +43,9 @@ struct NodeState: AdminNode {
 
   func checkBlocks() async throws -> AdminAPI.BlockCheckReport {
     let found = try await storage.blocks.check()
-    let problemCount =
-      found.filesWithoutReference + found.referencesWithoutFile + found.corruptFiles
-      + found.wrongCounts + found.strayFiles
     return AdminAPI.BlockCheckReport(
       blocks: UInt64(found.files), references: UInt64(found.references),
-      problemCount: UInt64(problemCount),
+      problemCount: UInt64(found.problemCount),
       problems: found.findings.map { finding in
         "\(finding.kind.rawValue): \(finding.subject)"
           + (finding.detail.isEmpty ? "" : " (\(finding.detail))")

@@ -2,7 +2,7 @@
 //
 // Only what costs a few page reads is checked here, as a node starts within seconds whatever the size:
 // the header, the format's number, this layer's own tree, and the log. A damaged page elsewhere shows when it is
-// read, and `LocalDatabase.integrityFaults` finds it sooner.
+// read.
 
 import Base
 

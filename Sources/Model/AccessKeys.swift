@@ -113,20 +113,24 @@ package final class AccessKeys: Sendable {
 
   /// Deletes the key, its rights and its own bucket names.
   ///
+  /// The key goes last, and a name before its bucket's word of it: whatever breaks off can be repeated until nothing is
+  /// left.
+  ///
   /// - Throws: `noSuchAccessKey`.
   package func delete(_ id: String) async throws {
     try await ModelError.translating {
-      try await change(id) { row, _ in row.key = nil }
+      _ = try await existing(id)
       for (bucket, row) in try await buckets.rows() {
         let names = row.names.entries.filter { $0.key.accessKeyID == id && $0.register.value }
         let hasRights = row.grants[id]?.value ?? 0 != 0
         guard hasRights || !names.isEmpty else { continue }
+        for name in names { try await buckets.release(name.key, of: bucket) }
         _ = try await parts.changeBucket(bucket) { row, now in
           if hasRights { row.grants.set(id, 0, now: now) }
           for name in names { row.names.set(name.key, false, now: now) }
         }
-        for name in names { try await buckets.release(name.key, of: bucket) }
       }
+      try await change(id) { row, _ in row.key = nil }
     }
   }
 

@@ -38,7 +38,8 @@ package struct AttemptRow<Content: AttemptContent>: Equatable, Sendable {
     if (a.timestamp, a.uploadID) != (b.timestamp, b.uploadID) {
       return (a.timestamp, a.uploadID) > (b.timestamp, b.uploadID) ? a : b
     }
-    // Bytes are compared, not values: Swift calls two texts equal that are two spellings of one. Only a faulty node writes two rows with one name; all replicas still agree on one of them.
+    // Bytes are compared, not values: Swift calls two texts equal that are two spellings of one. Only a faulty node
+    // writes two rows with one name; all replicas still agree on one of them.
     return a.encoded.lexicographicallyPrecedes(b.encoded) ? b : a
   }
 

@@ -124,8 +124,9 @@ extension Buckets {
       }
       let names = row.names.entries.filter(\.register.value)
       guard names.count > 1 else { throw ModelError.lastAlias }
-      _ = try await parts.changeBucket(id) { row, now in row.names.set(name, false, now: now) }
+      // In this order it can be repeated when it broke off in between.
       try await release(name, of: id)
+      _ = try await parts.changeBucket(id) { row, now in row.names.set(name, false, now: now) }
     }
   }
 

@@ -46,7 +46,11 @@ struct KeyListing {
     if let first, start.lexicographicallyPrecedes(first) { from = first }
     var items: [Item<Entry>] = []
     var isTruncated = false
+    var isFirstScan = true
     while !isTruncated, let position = from, position.lexicographicallyPrecedes(end) {
+      // There may be a million deleted rows before the next that is listed.
+      if !isFirstScan { try await parts.runtime.letOthersRun() }
+      isFirstScan = false
       let rest = RangeQuery(
         partitionKey: partitionKey, from: position, to: end, limit: limit - items.count,
         grouping: grouping)

@@ -14,7 +14,7 @@ enum RowLimits {
   static let etagBytesMax = 256
   static let checksumsMax = 16
   static let checksumBytesMax = 64
-  /// The greatest `inline_threshold` that is accepted.
+  /// Far above the greatest `inline_threshold`, 64 KiB.
   static let inlineBytesMax = 1 << 20
   /// A row lists 16 blocks at most; room for a later, greater choice.
   static let blocksInRowMax = 64

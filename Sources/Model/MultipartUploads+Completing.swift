@@ -50,7 +50,7 @@ extension MultipartUploads {
       let object = VersionRow.Object(
         lastModified: parts.runtime.wallNow, sizeBytes: size, metadata: metadata, multipart: id,
         parts: layout, partChecksums: Self.checksums(of: rows, as: metadata), content: content)
-      assembly.willSendEntry()
+      try assembly.willSendEntry()
       return try await parts.put(
         object, uploadID: assembly.session.id, bucket: bucket, key: key)
     } catch let error as ModelError where error == .noSuchUpload || error == .sourceChanged {
@@ -116,9 +116,7 @@ extension MultipartUploads {
       guard part.number > previous else { throw ModelError.invalidPartOrder }
       previous = part.number
     }
-    guard first.number >= 1, previous <= Self.partNumberMax else {
-      throw ModelError.invalidPart(number: first.number < 1 ? first.number : previous)
-    }
+    guard previous <= Self.partNumberMax else { throw ModelError.invalidPart(number: previous) }
     var rows: [NumberedPart] = []
     let available = try await partRows(
       bucket: bucket, key: key, id: id, after: first.number - 1, limit: Self.partNumberMax)

@@ -35,7 +35,12 @@ final class ObjectAssembly {
   }
 
   /// From here on the attempt is not undone by its coordinator.
-  func willSendEntry() { hasSentEntry = true }
+  ///
+  /// - Throws: as `UploadSession.requireAlive`.
+  func willSendEntry() throws(ModelError) {
+    try session.requireAlive()
+    hasSentEntry = true
+  }
 
   /// Gives up because of `error`, unless the entry may have taken effect.
   func abandon(after error: any Error) async {

@@ -100,7 +100,11 @@ package final class ObjectWriter {
   private func finish() async throws -> ObjectContent {
     guard usesBlocks else { return .inline(inline) }
     do {
-      return try await ModelError.translating { try await pipeline.finish() }
+      return try await ModelError.translating {
+        let content = try await pipeline.finish()
+        try session.requireAlive()
+        return content
+      }
     } catch {
       // The last blocks fail only here: `append` does not wait for them.
       await abandon()

@@ -25,7 +25,7 @@ extension Objects {
         lastModified: parts.runtime.wallNow, sizeBytes: source.sizeBytes, metadata: metadata,
         parts: source.parts, partChecksums: keepsSums ? source.partChecksums : [],
         content: content)
-      assembly.willSendEntry()
+      try assembly.willSendEntry()
       return try await parts.put(object, uploadID: assembly.session.id, bucket: bucket, key: key)
     } catch {
       await assembly.abandon(after: error)

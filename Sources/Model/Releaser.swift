@@ -87,8 +87,8 @@ package final class Releaser: Sendable {
     let queue = queue(step)
     guard let entry = try? value.withUnsafeBytes({ try ReleaseEntry($0) }) else {
       parts.logger.error(
-        "An entry of the release queue cannot be read and is dropped; `grange repair blocks` finds what "
-          + "it would have released.", [("entry", Hex.encode(key))])
+        "An entry of the release queue cannot be read and is dropped; what it would have released stays.",
+        [("entry", Hex.encode(key))])
       try await parts.objects.local.database.write { try $0.delete(queue, key) }
       return true
     }

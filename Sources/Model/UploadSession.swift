@@ -2,7 +2,9 @@
 //
 // Invariants:
 //   1. The row is durable before the first block reference of the attempt is sent.
-//   2. While bytes flow it is renewed, so that the reaper leaves it alone.
+//   2. While bytes flow it is renewed, so that the reaper leaves it alone. An attempt that was silent for as long as the
+//      reaper waits is over, whether or not it was reaped: where its tombstone is forgotten too, a replica would take
+//      it for a new one, whose first blocks are gone.
 //   3. After the entry was sent to any replica, the attempt is undone only with every replica's word.
 
 import Base
@@ -60,8 +62,19 @@ final class UploadSession {
     return opening
   }
 
+  /// Makes sure that the reaper cannot have undone the attempt.
+  ///
+  /// - Throws: `writeRefused` when nobody has heard of it for as long as the reaper waits.
+  func requireAlive() throws(ModelError) {
+    guard isOpen, parts.runtime.now - renewed >= parts.options.reapAfter else { return }
+    throw ModelError.writeRefused
+  }
+
   /// Says that the upload is alive, when the last word is some time ago.
+  ///
+  /// - Throws: as `requireAlive`.
   func renewIfDue() async throws {
+    try requireAlive()
     guard let opening, parts.runtime.now - renewed >= parts.options.renewInterval else { return }
     try await opening.value
     renewed = parts.runtime.now

@@ -101,7 +101,7 @@ extension LocalTable {
 
   /// The buckets whose stored fingerprint does not match their rows; empty unless something is broken.
   ///
-  /// Reads all rows of the table: for `repair` and tests.
+  /// Reads all rows of the table: for tests.
   package func fingerprintFaults() throws -> [(partition: UInt8, bucket: UInt8)] {
     try database.read { transaction in
       let buckets = Int(FingerprintTable.bucketCount)

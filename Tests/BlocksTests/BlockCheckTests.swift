@@ -30,7 +30,7 @@ import Testing
     let world = try BlockWorld(seed: 1)
     let service = try filled(world)
     let report = try world.run { try await service.check(.init(thorough: true)) }
-    #expect(report.isClean)
+    #expect(report.problemCount == 0)
     #expect(report.files == 20)
     #expect(report.referencedBlocks == 20)
     #expect(report.references == 40)
@@ -56,7 +56,7 @@ import Testing
       service.start()
       try await world.runtime.sleep(for: .seconds(1))
       let queued = try await service.check()
-      #expect(queued.isClean)
+      #expect(queued.problemCount == 0)
       #expect(queued.waitingForDeletion == 1)
       try await world.runtime.sleep(for: .seconds(700))
     }
@@ -106,7 +106,7 @@ import Testing
     // A block without a count looks like a file without reference, too.
     #expect(found.filesWithoutReference == 1)
     _ = try world.run { try await service.check(.init(repairing: true)) }
-    #expect(try world.run { try await service.check() }.isClean)
+    #expect(try world.run { try await service.check() }.problemCount == 0)
     for hash in hashes[..<3] {
       #expect(try service.counts.count(BlockHash(hash) ?? name(of: []))?.live == 2)
     }
@@ -190,7 +190,7 @@ import Testing
         _ = try await service.put(blocks[index % 2 == 0 ? 0 : index % 20], world.upload())
       }
       let report = try await service.check()
-      #expect(report.isClean)
+      #expect(report.problemCount == 0)
       #expect(report.references == 1300)
     }
   }

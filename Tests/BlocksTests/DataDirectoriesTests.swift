@@ -84,6 +84,103 @@ import Testing
     #expect(world.files[second.store.directories.all[1].filePath(hash)] != nil)
   }
 
+  /// Its disk has become read-only, which no option says.
+  @Test func aDamagedFileThatMustStayStopsNoWriting() throws {
+    let world = try BlockWorld(seed: 1)
+    let bytes = noise(1000)
+    world.files.setFree(3 << 20, below: "/data/a")
+    world.files.setFree(2 << 20, below: "/data/b")
+    let service = try world.open(two) { $0.reserve = .bytes(0) }
+    let hash = try world.run { try await service.put(bytes, world.upload()) }
+    let damaged = service.store.directories.all[0].filePath(hash)
+    world.files[damaged]?[300] ^= 1
+    world.files.setReadOnly("/data/a")
+    _ = try world.run { try await service.put(bytes, world.upload()) }
+    #expect(world.files[service.store.directories.all[1].filePath(hash)] != nil)
+    let read = try world.run { try await service.bytes(hash) }
+    #expect(read == bytes)
+  }
+
+  @Test func aFolderThatIsGoneIsNoFullDisk() throws {
+    let world = try BlockWorld(seed: 1)
+    let first = try world.open(one)
+    world.files.removeFolder("/data/a/tmp")
+    #expect(throws: FileError.self) {
+      try world.run { _ = try await first.put(noise(100), world.upload()) }
+    }
+    let directory = first.store.directories.all[0]
+    #expect(directory.writeFault != nil && !directory.isLost)
+    let second = try world.open(one)
+    _ = try world.run { try await second.put(noise(100), world.upload()) }
+  }
+
+  /// A killed process may have renamed files there whose names are not on stable storage yet.
+  @Test func aReadOnlyDirectoryIsSynchronisedAtTheStart() throws {
+    let world = try BlockWorld(seed: 1)
+    _ = try world.open(one)
+    let paths = (0..<20).map { "/data/a/00/" + String(repeating: "0", count: 62) + "\($0 + 10)" }
+    for path in paths {
+      world.files["/data/a/tmp/x"] = [1]
+      try world.files.rename("/data/a/tmp/x", to: path)
+    }
+    _ = try world.open([DataDirectoryOptions(path: "/data/a", isReadOnly: true), two[1]])
+    world.files.restorePower(SeededRandom(seed: 1))
+    for path in paths { #expect(world.files[path] == [1]) }
+  }
+
+  @Test func aDiskThatIsMountedElsewhereIsRemembered() throws {
+    let world = try BlockWorld(seed: 1)
+    let first = try world.open(one)
+    _ = try world.run { try await first.put(noise(100_000), world.upload()) }
+    try world.run {
+      first.start()
+      try await world.runtime.sleep(for: .seconds(1))
+      await first.stop()
+    }
+    let usedBytes = first.store.directories.all[0].usedBytes
+    #expect(usedBytes > 100_000)
+    for (path, content) in world.files.unmount("/data/a") {
+      world.files["/data/z" + path.dropFirst("/data/a".count)] = content
+    }
+    let second = try world.open([DataDirectoryOptions(path: "/data/z")])
+    #expect(second.store.directories.all[0].usedBytes == usedBytes)
+    #expect(!second.store.directories.all[0].keepsUnknown)
+  }
+
+  @Test func aDirectoryThatIsAwayIsNeitherCountedNorSwept() throws {
+    let world = try BlockWorld(seed: 1)
+    let orphan = "/data/a/00/" + String(repeating: "0", count: 64)
+    let first = try world.open(two)
+    try world.run {
+      first.start()
+      try await world.runtime.sleep(for: .seconds(1))
+      for seed in 1...8 as ClosedRange<UInt64> {
+        _ = try await first.put(noise(10_000, seed: seed), world.upload())
+      }
+    }
+    let used = first.store.directories.all.map(\.usedBytes)
+    let taken = world.files.unmount("/data/a")
+    _ = try world.run { try await first.check() }
+    #expect(first.store.directories.all.map(\.usedBytes) == used)
+
+    // Killed, started without the disk, stopped, started with it.
+    let second = try world.open(two)
+    try world.run {
+      second.start()
+      try await world.runtime.sleep(for: .seconds(1))
+      await second.stop()
+    }
+    for (path, content) in taken { world.files[path] = content }
+    world.files[orphan] = [1]
+    let third = try world.open(two)
+    try world.run {
+      third.start()
+      try await world.runtime.sleep(for: .seconds(2000))
+      await third.stop()
+    }
+    #expect(world.files[orphan] == nil)
+  }
+
   @Test func aLostDirectoryIsNotFilledAnew() throws {
     let world = try BlockWorld(seed: 1)
     let first = try world.open(two)

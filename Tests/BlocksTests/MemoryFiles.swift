@@ -127,9 +127,18 @@ final class MemoryFiles: FileSystem {
 
   func syncAll(_ path: String) throws(FileError) {
     try call("syncfs", path) { state throws(FileError) in
-      state.durableNames = state.names
-      state.durableFolders = state.folders
-      state.inodes = state.inodes.mapValues { Inode(content: $0.content, durable: $0.content) }
+      // Each data directory has a file system of its own; the folders above it are there for good.
+      let isOnIt = { (name: String) in name == path || name.hasPrefix(path + "/") }
+      state.durableNames = state.durableNames.filter { !isOnIt($0.key) }
+      for (name, inode) in state.names where isOnIt(name) {
+        state.durableNames[name] = inode
+        if let file = state.inodes[inode] {
+          state.inodes[inode] = Inode(content: file.content, durable: file.content)
+        }
+      }
+      for folder in state.folders where isOnIt(folder) || path.hasPrefix(folder + "/") {
+        state.durableFolders.insert(folder)
+      }
     }
   }
 
@@ -246,6 +255,9 @@ final class MemoryFiles: FileSystem {
 
   /// Makes a folder, as an operator would.
   func addFolder(_ path: String) { state.withLock { _ = $0.folders.insert(path) } }
+
+  /// Removes an empty folder, as an operator would.
+  func removeFolder(_ path: String) { state.withLock { _ = $0.folders.remove(path) } }
 
   /// Takes a folder away with all it holds, as unmounting a disk does, leaving it empty.
   func unmount(_ path: String) -> [String: [UInt8]] {

@@ -44,6 +44,39 @@ import Testing
     }
   }
 
+  /// Cut off from its cluster at any moment of it.
+  @Test(arguments: (0...24).map { 25 * $0 })
+  func aDeletionThatBrokeOffCanBeRepeated(afterMilliseconds: Int) throws {
+    let cluster = try SimulatedCluster(seed: UInt64(afterMilliseconds) + 1)
+    try cluster.runtime.run {
+      let (keys, buckets) = (cluster.nodes[0].store.accessKeys, cluster.nodes[0].store.buckets)
+      let key = try await keys.create(name: "k")
+      let bucket = try await buckets.create("bucket", owner: key.id)
+      try await buckets.addLocalAlias("mine", of: key.id, to: bucket.id)
+      try await buckets.addGlobalAlias("second", to: bucket.id)
+      try await cluster.runtime.sleep(for: .seconds(1))
+      let cutting = cluster.runtime.spawn {
+        try? await cluster.runtime.sleep(for: .milliseconds(afterMilliseconds))
+        cluster.cutAll()
+      }
+      try? await keys.delete(key.id)
+      try? await buckets.removeGlobalAlias("second", from: bucket.id)
+      await cutting.value
+      cluster.cut(nil)
+
+      do { try await keys.delete(key.id) } catch ModelError.noSuchAccessKey {}
+      do { try await buckets.removeGlobalAlias("second", from: bucket.id) } catch ModelError
+        .noSuchBucket
+      {}
+      try await cluster.runtime.sleep(for: .seconds(1))
+      #expect(try await keys.get(key.id) == nil)
+      let left = try #require(await buckets.get(bucket.id))
+      #expect(left.grants.isEmpty && left.localAliases.isEmpty)
+      #expect(try await buckets.resolve("mine", for: key.id) == nil)
+      #expect(try await buckets.resolve("second", for: nil) == nil)
+    }
+  }
+
   @Test func importedKeysAreChecked() throws {
     try ModelWorld(seed: 2).run { node in
       let keys = node.store.accessKeys

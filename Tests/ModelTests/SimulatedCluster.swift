@@ -121,6 +121,11 @@ final class SimulatedCluster: Sendable {
     }
   }
 
+  /// Cuts every node off, also from itself.
+  func cutAll() {
+    for link in links { link.isCut.store(true, ordering: .relaxed) }
+  }
+
   /// Cuts `node` off, and connects the others.
   func cut(_ node: Int?) {
     for (index, link) in links.enumerated() { link.isCut.store(index == node, ordering: .relaxed) }

@@ -1,6 +1,7 @@
 import Base
 import Model
 import SimulatedWorld
+import Tables
 import Testing
 
 @Suite struct UploadReaperTests {
@@ -43,6 +44,38 @@ import Testing
       _ = try await writer.commit(ObjectMetadata())
       await node.store.stop()
       #expect(try await node.get(bucket, "k") == bytes)
+    }
+  }
+
+  /// Nothing is left of it that would refuse it: no row, no tombstone.
+  @Test(arguments: [true, false])
+  func aWriteThatWasSilentForLongerThanTheReaperWaitsIsOver(silentAtTheEnd: Bool) throws {
+    try ModelWorld(seed: 5).run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k"))
+      let bytes = noise(20 * 4096)
+      let body = Body(bytes, pieceBytes: 4096)
+      node.store.start()
+      var sentBytes = 0
+      let silentAt = silentAtTheEnd ? bytes.count : bytes.count / 2
+      await #expect(throws: ModelError.writeRefused) {
+        try await writer.append(
+          from: { buffer in
+            if sentBytes == silentAt {
+              try await node.runtime.sleep(for: .seconds(100_000))
+              let horizon = node.runtime.wallNow.milliseconds - 3_600_000
+              _ = try await node.replica.collectTombstones(
+                olderThan: Timestamp(milliseconds: horizon))
+            }
+            let count = body.read(into: buffer)
+            sentBytes += count
+            return count
+          }, observe: { _ in })
+        _ = try await writer.commit(ObjectMetadata())
+      }
+      await writer.abandon()
+      await node.store.stop()
+      #expect(try await node.get(bucket, "k") == nil)
     }
   }
 
