@@ -111,12 +111,14 @@ package final class BodyDigests: Sendable {
   private func trailerChecksum(
     _ trailers: AWSChunkedDecoder.Trailers
   ) throws(S3Error) -> ObjectChecksum? {
-    guard let algorithm = claims.trailerAlgorithm else { return nil }
-    let values = trailers.fields.filter { $0.name == algorithm.headerName }
-    guard values.count == 1, let checksum = ObjectChecksum(algorithm, base64: values[0].value)
-    else {
-      throw S3Error(
-        .invalidRequest, "The trailer \(algorithm.headerName) is missing or not valid.")
+    let algorithm = claims.trailerAlgorithm
+    // One that nobody announced would be taken for a checksum that was compared.
+    guard trailers.fields.map(\.name) == (algorithm.map { [$0.headerName] } ?? []) else {
+      throw S3Error(.malformedTrailer)
+    }
+    guard let algorithm, let trailer = trailers.fields.first else { return nil }
+    guard let checksum = ObjectChecksum(algorithm, base64: trailer.value) else {
+      throw S3Error(.invalidRequest, "The trailer \(algorithm.headerName) is not valid.")
     }
     return checksum
   }

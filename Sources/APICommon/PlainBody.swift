@@ -69,12 +69,9 @@ package final class PlainBody {
   ) async throws -> Int {
     do {
       return try await source(buffer)
-    } catch HTTPError.truncated {
-      throw S3Error(.incompleteBody)
-    } catch HTTPError.timedOut {
-      throw S3Error(.requestTimeout)
-    } catch HTTPError.malformed(let rejection) {
-      throw S3Error(.invalidRequest, "The body is malformed: \(rejection.reason).")
+    } catch let error as HTTPError {
+      if let error = S3Error(body: error) { throw error }
+      throw error
     }
   }
 

@@ -11,10 +11,20 @@ extension S3Error {
     switch error {
     case let error as S3Error: self = error
     case let error as ModelError: self.init(model: error)
-    case HTTPError.truncated: self.init(.incompleteBody)
-    case HTTPError.timedOut: self.init(.requestTimeout)
+    case let error as HTTPError: self = S3Error(body: error) ?? S3Error(.internalError)
     case is CancellationError: self.init(.serviceUnavailable, "The server is stopping.")
     default: self.init(.internalError)
+    }
+  }
+
+  /// What is wrong with a body of which HTTP says `error`; `nil` when it is not about a body.
+  init?(body error: HTTPError) {
+    switch error {
+    case .truncated: self.init(.incompleteBody)
+    case .timedOut: self.init(.requestTimeout)
+    case .malformed(let rejection):
+      self.init(.invalidRequest, "The body is malformed: \(rejection.reason).")
+    default: return nil
     }
   }
 

@@ -89,6 +89,8 @@ package struct AdminHandler: HTTPHandler {
     } catch HTTPError.bodyTooLarge {
       throw AdminError.invalid(
         "the body is larger than \(ByteSize.describe(UInt64(Self.bodyBytesMax)))")
+    } catch HTTPError.malformed(let rejection) {
+      throw AdminError.invalid("the body is malformed: \(rejection.reason)")
     }
     guard let query = FormCoding.parse((exchange.request.query ?? "").utf8) else {
       throw AdminError.invalid("the query has a broken escape")

@@ -16,7 +16,10 @@ enum BucketEndpoints {
         "The access key may not create buckets; allow it with: grange key allow --create-bucket")
     }
     let region = try await request.document(root: "CreateBucketConfiguration") { document in
-      document.text(of: "LocationConstraint") ?? ""
+      guard document.children(named: "Tags").isEmpty else {
+        throw S3Error(.notImplemented, "Tags of buckets are not implemented yet.")
+      }
+      return document.text(of: "LocationConstraint") ?? ""
     }
     if let region, !region.isEmpty, region != request.region {
       throw S3Error(

@@ -88,7 +88,7 @@ package struct NamedPart: Equatable, Sendable {
 
   /// The parts of a `CompleteMultipartUpload`, from 1 to 10,000.
   ///
-  /// - Throws: `MalformedXML`; `InvalidPart` when a checksum cannot be read.
+  /// - Throws: `MalformedXML`; `InvalidArgument` for a number below 1; `InvalidPart` when a checksum cannot be read.
   package static func all(in document: XMLElement) throws(S3Error) -> [NamedPart] {
     let elements = document.children(named: "Part")
     guard (1...MultipartUploads.partNumberMax).contains(elements.count) else {
@@ -101,11 +101,22 @@ package struct NamedPart: Equatable, Sendable {
 
   /// Reads a `Part`.
   ///
-  /// - Throws: `MalformedXML`; `InvalidPart` when a checksum cannot be read.
+  /// - Throws: as `all`.
   package init(_ element: XMLElement) throws(S3Error) {
-    guard let number = element.trimmedText(of: "PartNumber").flatMap({ Int(digits: $0.utf8) }),
+    guard let text = element.trimmedText(of: "PartNumber"),
       let etag = element.trimmedText(of: "ETag")
-    else { throw S3Error(.malformedXML, "Each part needs a PartNumber and an ETag.") }
+    else { throw Self.incomplete }
+    let isNegative = text.hasPrefix("-")
+    guard let number = Int(digits: text.utf8.dropFirst(isNegative ? 1 : 0)) else {
+      throw Self.incomplete
+    }
+    guard number >= 1, !isNegative else {
+      throw S3Error(
+        .invalidArgument, "PartNumber must be >= 1",
+        details: [
+          S3Error.Detail("ArgumentName", "partNumber"), S3Error.Detail("ArgumentValue", text),
+        ])
+    }
     self.number = number
     self.etag = String(
       decoding: etag.utf8.filter { $0 != UInt8(ascii: "\"") }, as: UTF8.self)
@@ -118,6 +129,10 @@ package struct NamedPart: Equatable, Sendable {
       checksums.append(checksum)
     }
     self.checksums = checksums
+  }
+
+  private static var incomplete: S3Error {
+    S3Error(.malformedXML, "Each part needs a PartNumber and an ETag.")
   }
 }
 

@@ -11,7 +11,7 @@ enum GetObject {
   static func handle(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: .read)
     let version = try await request.object(in: bucket)
-    try checkConditions(request.headers, version)
+    try checkConditions(request, version)
     let selection = try select(request, version)
     var headers = try ObjectHeaders.write(version, overriddenBy: request.target)
     if selection.status == 206 {
@@ -37,7 +37,7 @@ enum GetObject {
       guard let checksum = version.checksum(ofPart: part) else { return }
       headers.append(checksum.algorithm.headerName, checksum.base64)
       headers.append("x-amz-checksum-type", metadata.checksumType.name)
-    } else if selection.status == 200 {
+    } else if !selection.isRange {
       ObjectHeaders.append(
         metadata.checksums, type: metadata.checksumType, partCount: version.partCount,
         to: &headers)
@@ -70,18 +70,19 @@ enum GetObject {
   }
 
   private static func checkConditions(
-    _ headers: HTTPHeaders, _ version: ObjectVersion
+    _ request: S3Request, _ version: ObjectVersion
   ) throws(S3Error) {
-    let conditions = ReadConditions(headers)
+    let conditions = ReadConditions(request.headers)
     switch conditions.evaluate(etag: version.metadata.etag, lastModified: version.lastModified) {
     case .proceed: return
     case .notModified:
-      throw S3Error(
-        .notModified,
-        headers: [
-          "etag": "\"\(version.metadata.etag)\"",
-          "last-modified": CivilTime(version.lastModified).httpDate,
-        ])
+      // RFC 9110, section 15.4.5: what caches go by is as in an answer with the object.
+      let whole = try ObjectHeaders.write(version, overriddenBy: request.target)
+      var headers = HTTPHeaders()
+      for name in ["etag", "last-modified", "cache-control", "expires"] {
+        if let value = whole[name] { headers.append(name, value) }
+      }
+      throw S3Error(.notModified, headers: headers)
     case .failed: throw S3Error(.preconditionFailed)
     }
   }
@@ -92,6 +93,8 @@ enum GetObject {
     var status: Int
     /// The number of the part that was asked for, of an object that was uploaded in parts.
     var part: Int?
+    /// Whether it is what a Range header asked for.
+    var isRange = false
   }
 
   private static func select(
@@ -99,9 +102,17 @@ enum GetObject {
   ) throws(S3Error) -> Selection {
     let whole = 0..<version.sizeBytes
     if let number = try request.number("partNumber") {
-      if version.partCount == 0 && number == 1 { return Selection(range: whole, status: 200) }
-      guard let range = version.range(ofPart: number) else { throw noPart(number, version) }
-      return Selection(range: range, status: range.isEmpty ? 200 : 206, part: number)
+      guard !request.headers.contains("range") else {
+        throw S3Error(
+          .invalidRequest, "Cannot specify both Range header and partNumber query parameter")
+      }
+      // An object that was uploaded in one piece is its only part.
+      let isOnlyPart = version.partCount == 0 && number == 1
+      guard let range = isOnlyPart ? whole : version.range(ofPart: number) else {
+        throw noPart(number, version)
+      }
+      return Selection(
+        range: range, status: range.isEmpty ? 200 : 206, part: isOnlyPart ? nil : number)
     }
     guard
       ReadConditions.rangeCounts(
@@ -109,7 +120,7 @@ enum GetObject {
     else { return Selection(range: whole, status: 200) }
     switch ByteRange(request.headers["range"], size: version.sizeBytes) {
     case .whole: return Selection(range: whole, status: 200)
-    case .part(let range): return Selection(range: range, status: 206)
+    case .part(let range): return Selection(range: range, status: 206, isRange: true)
     case .unsatisfiable: throw unsatisfiable(version)
     }
   }

@@ -13,7 +13,6 @@ package enum HoistedHeaders {
   private static let others: Set<String> = [
     "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
     "x-amz-signature", "x-amz-security-token", "x-amz-content-sha256",
-    // SDKs leave it in URLs that they presign before there is a body to compute a checksum of.
     "x-amz-sdk-checksum-algorithm",
   ]
 
@@ -27,7 +26,11 @@ package enum HoistedHeaders {
     var merged = headers
     for field in target.query {
       let name = String(decoding: field.name, as: UTF8.self).lowercased()
-      guard name.utf8.starts(with: "x-amz-".utf8), !others.contains(name) else { continue }
+      // SDKs leave a checksum in URLs that they presign before there is a body: it is that of no bytes, and S3
+      // ignores it.
+      guard name.utf8.starts(with: "x-amz-".utf8), !others.contains(name),
+        !ChecksumHeaders.isChecksum(name)
+      else { continue }
       let isSingle = Array(name.utf8).withUnsafeBytes(RepeatedFields.isSingle)
       guard !isSingle || !merged.contains(name) else {
         throw S3Error(

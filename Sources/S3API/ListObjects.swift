@@ -51,11 +51,11 @@ struct ListQuestion {
     encodesURL = try Self.encodesURL(target)
     versionMarker = kind == .versions ? try Self.versionMarker(target) : ""
     var query = ListQuery(
-      prefix: Array(try target.value("prefix", orEmpty: true).utf8),
-      delimiter: Array(try target.value("delimiter", orEmpty: true).utf8), limit: maxKeys)
+      prefix: Array(try target.text("prefix").utf8),
+      delimiter: Array(try target.text("delimiter").utf8), limit: maxKeys)
     switch kind {
     case .one, .versions:
-      marker = try target.value(kind == .one ? "marker" : "key-marker", orEmpty: true)
+      marker = try target.text(kind == .one ? "marker" : "key-marker")
       startAfter = nil
       token = nil
       writesOwner = true
@@ -77,9 +77,9 @@ struct ListQuestion {
 
   /// The marker of a version, which says nothing more than the key's: that key has no version after it.
   private static func versionMarker(_ target: RequestTarget) throws(S3Error) -> String {
-    let marker = try target.value("version-id-marker", orEmpty: true)
+    let marker = try target.text("version-id-marker")
     guard !marker.isEmpty else { return "" }
-    guard try !target.value("key-marker", orEmpty: true).isEmpty else {
+    guard try !target.text("key-marker").isEmpty else {
       throw S3Error(.invalidArgument, "A version-id-marker needs a key-marker.")
     }
     guard marker == "null" else {
@@ -175,7 +175,7 @@ struct ListQuestion {
 
 extension RequestTarget {
   /// The value of a parameter; the empty text without one.
-  func value(_ name: StaticString, orEmpty: Bool) throws(S3Error) -> String {
+  func text(_ name: StaticString) throws(S3Error) -> String {
     try value(name) ?? ""
   }
 }

@@ -55,10 +55,10 @@ enum ListUploads {
   static func uploads(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: [.read, .write])
     let target = request.target
-    let prefix = try target.value("prefix", orEmpty: true)
-    let delimiter = try target.value("delimiter", orEmpty: true)
-    let keyMarker = try target.value("key-marker", orEmpty: true)
-    let idMarker = try target.value("upload-id-marker", orEmpty: true)
+    let prefix = try target.text("prefix")
+    let delimiter = try target.text("delimiter")
+    let keyMarker = try target.text("key-marker")
+    let idMarker = try target.text("upload-id-marker")
     let limit = min(try request.number("max-uploads") ?? pageMax, pageMax)
     let encodes = try ListQuestion.encodesURL(target)
     let query = ListQuery(

@@ -6,7 +6,7 @@ package import Model
 
 /// Reads the documents of requests.
 package enum RequestDocument {
-  /// 10,000 parts with checksums, or 1,000 keys with most bytes escaped, fit.
+  /// 10,000 parts with checksums fit, and 1,000 of the longest keys unless nearly each of their bytes is an escaped `&`.
   static let bytesMax = 4 << 20
 
   /// The document in `bytes`, whose root must be called `root`; `nil` when there are no bytes.

@@ -14,13 +14,13 @@ package import HTTP
 package enum Router {
   /// The query parameters that select an operation.
   private static let selectors: [StaticString] = [
-    "accelerate", "acl", "analytics", "annotations", "append", "attributes", "cors", "delete",
-    "encryption", "intelligent-tiering", "inventory", "legal-hold", "lifecycle", "location",
-    "logging", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable",
-    "metadataTable", "metrics", "notification", "object-lock", "ownershipControls", "partNumber",
-    "policy", "policyStatus", "publicAccessBlock", "renameObject", "replication",
-    "requestPayment", "restore", "retention", "select", "session", "tagging", "torrent",
-    "uploadId", "uploads", "versionId", "versioning", "versions", "website",
+    "abac", "accelerate", "acl", "analytics", "annotations", "append", "attributes", "cors",
+    "delete", "encryption", "intelligent-tiering", "inventory", "legal-hold", "lifecycle",
+    "location", "logging", "metadataConfiguration", "metadataInventoryTable",
+    "metadataJournalTable", "metadataTable", "metrics", "notification", "object-lock",
+    "ownershipControls", "partNumber", "policy", "policyStatus", "publicAccessBlock",
+    "renameObject", "replication", "requestPayment", "restore", "retention", "select", "session",
+    "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website",
   ]
 
   /// The operation of a request.
@@ -120,7 +120,8 @@ package enum Router {
       let isUnknown =
         name.begins(with: "x-amz-")
         && (unimplementedHeaders.contains { name.spells($0) }
-          || unimplementedPrefixes.contains { name.begins(with: $0) })
+          || unimplementedPrefixes.contains { name.begins(with: $0) }
+          || name.begins(with: "x-amz-checksum-") && ChecksumHeaders.isUnknown(name.text))
         && !value.spells("false")
       let isCondition = operation.isWrite && writeConditions.contains { name.spells($0) }
       if isUnknown || isCondition {

@@ -132,10 +132,11 @@ package struct S3Handler: HTTPHandler {
     // A response that has begun cannot be taken back: the connection ends in the middle of it, which tells
     // the client.
     guard !exchange.hasResponded else { return }
-    counters.count(answer)
     var headers = answer.headers
     var body: [UInt8] = []
+    // Not modified is no error to whoever asked.
     if answer.status != 304 {
+      counters.count(answer)
       headers.append("content-type", "application/xml")
       body = answer.document(resource: exchange.request.path, requestID: exchange.requestID)
     }

@@ -54,8 +54,8 @@ enum UploadPartCopy {
     }
     guard last < source.sizeBytes else {
       throw S3Error(
-        .invalidRange,
-        "The x-amz-copy-source-range ends behind the source, which has \(source.sizeBytes) bytes.")
+        .invalidArgument,
+        "Range specified is not valid for source object of size: \(source.sizeBytes)")
     }
     return first..<last + 1
   }

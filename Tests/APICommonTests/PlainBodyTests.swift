@@ -77,7 +77,12 @@ import Testing
 
   @Test(arguments: [
     ("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n", S3ErrorCode.badDigest),
-    ("5\r\nhello\r\n0\r\n\r\n", .invalidRequest),
+    ("5\r\nhello\r\n0\r\n\r\n", .malformedTrailer),
+    ("5\r\nhello\r\n0\r\nx-amz-checksum-sha1:AAAA\r\n\r\n", .malformedTrailer),
+    (
+      "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\nx-amz-checksum-sha1:AAAA\r\n\r\n",
+      .malformedTrailer
+    ),
     ("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAA\r\n\r\n", .invalidRequest),
     ("4\r\nhell\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", .incompleteBody),
     ("6\r\nhello!\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", .incompleteBody),
@@ -98,6 +103,22 @@ import Testing
       try await read(head, Array(body.utf8), pieceBytes: 10)
     }
     #expect(error?.code == expected)
+  }
+
+  /// A checksum that nobody compares would look as if it had been.
+  @Test func refusesATrailerThatWasNotAnnounced() async throws {
+    let head = HTTPRequestHead(
+      method: "PUT", target: "/",
+      headers: [
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "5",
+      ])
+    let (bytes, _) = try await read(head, Array("5\r\nhello\r\n0\r\n\r\n".utf8))
+    #expect(bytes == Array("hello".utf8))
+    let error = await #expect(throws: S3Error.self) {
+      try await read(head, Array("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n".utf8))
+    }
+    #expect(error?.code == .malformedTrailer)
   }
 
   @Test func boundsLinesAndTrailers() async throws {

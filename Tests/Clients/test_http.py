@@ -11,6 +11,7 @@ import time
 import pytest
 
 from Clients.wire import Wire
+from harness import signing
 from harness.server import BUCKET
 
 # Behind every attack: if it is answered too, the body was taken for a request.
@@ -126,6 +127,21 @@ def test_a_bad_chunk_stores_nothing(server, name):
     assert answer.closed, answer
     assert len(answer.statuses) == 1 and answer.statuses[0] in REFUSALS, answer
     assert client.request("GET", BUCKET, "chunked").status == 404
+
+
+def test_a_bad_chunk_of_a_body_without_a_digest_is_the_clients_fault(server):
+    """Such a body (of a curl before version 8) is read before the signature can be checked."""
+    path, date, host = f"/{BUCKET}/chunked", signing.timestamp(), f"{server.host}:{server.port}"
+    credentials = server.credentials
+    code, scope, names = credentials.signature(
+        "PUT", path, [], {"host": host, "x-amz-date": date}, "0" * 64, date)
+    head = (
+        f"PUT {path} HTTP/1.1\r\nHost: {host}\r\nX-Amz-Date: {date}\r\n"
+        f"Authorization: AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
+        f"SignedHeaders={names}, Signature={code}\r\nTransfer-Encoding: chunked\r\n\r\n")
+    answer = Wire(server).send(head.encode() + BAD_CHUNKS["size of letters"]).answer()
+    assert answer.statuses == [400], answer
+    assert b"<Code>InvalidRequest</Code>" in answer.data, answer
 
 
 def test_a_body_in_chunks_is_taken(server):

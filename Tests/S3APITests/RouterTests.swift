@@ -96,6 +96,10 @@ import Testing
     ("x-amz-acl", "private", .putObject, false),
     ("x-amz-grant-read", "id=a", .putObject, true),
     ("x-amz-meta-copy-source", "a", .putObject, false),
+    ("x-amz-checksum-sha512", "AAAA", .putObject, true),
+    ("X-Amz-Checksum-MD5", "AAAA", .uploadPart, true),
+    ("x-amz-checksum-crc64nvme", "AAAA", .putObject, false),
+    ("x-amz-checksum-mode", "ENABLED", .getObject, false),
   ])
   func headersThatChangeTheMeaningAreNotIgnored(
     name: String, value: String, operation: S3Operation, isRefused: Bool

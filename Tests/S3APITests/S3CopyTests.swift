@@ -247,8 +247,8 @@ import Testing
 
   @Test(arguments: [
     ("0-1", 400), ("bytes=1", 400), ("bytes=a-b", 400), ("bytes=+0-1", 400), ("bytes=2-1", 400),
-    ("bytes=-5", 400), ("bytes=0-4", 200), ("bytes=4-4", 200), ("bytes=0-5", 416),
-    ("bytes=0-18446744073709551615", 416), ("bytes=0-18446744073709551616", 400),
+    ("bytes=-5", 400), ("bytes=0-4", 200), ("bytes=4-4", 200), ("bytes=0-5", 400),
+    ("bytes=0-18446744073709551615", 400), ("bytes=0-18446744073709551616", 400),
   ])
   func rangesOfPartsLieInTheSource(_ row: (range: String, status: Int)) throws {
     try SimulatedS3.run { node in

@@ -102,7 +102,20 @@ import Testing
       let part = try await node.expect(206, "GET", "/bucket/k?partNumber=2")
       #expect(part.body == Self.second)
       #expect(part.headers["x-amz-mp-parts-count"] == "2")
-      try await node.expect(200, "PUT", "/bucket/whole", body: [1])
+      let both = try await node.expect(
+        400, "GET", "/bucket/k?partNumber=2", headers: ["range": "bytes=0-1"])
+      #expect(both.code == "InvalidRequest")
+      let sum: HTTPHeaders = ["x-amz-checksum-crc32": "NhCmhg=="]
+      try await node.expect(200, "PUT", "/bucket/whole", headers: sum, body: Array("hello".utf8))
+      let whole = try await node.expect(
+        206, "GET", "/bucket/whole?partNumber=1", headers: ["x-amz-checksum-mode": "ENABLED"])
+      #expect(whole.body == Array("hello".utf8))
+      #expect(whole.headers["content-range"] == "bytes 0-4/5")
+      #expect(whole.headers["x-amz-mp-parts-count"] == nil)
+      #expect(whole.headers["x-amz-checksum-crc32"] == "NhCmhg==")
+      try await node.expect(200, "PUT", "/bucket/empty")
+      let empty = try await node.expect(200, "GET", "/bucket/empty?partNumber=1")
+      #expect(empty.headers["content-range"] == nil)
       for (target, count) in [("k?partNumber=3", "2"), ("whole?partNumber=2", "1")] {
         let answer = try await node.expect(416, "GET", "/bucket/\(target)")
         #expect(answer.code == "InvalidPartNumber")
@@ -166,6 +179,8 @@ import Testing
       let completions: [([(Int, String)], String)] = [
         ([one, two], "EntityTooSmall"), ([two, one], "InvalidPartOrder"),
         ([(1, "\"abc\"")], "InvalidPart"), ([(3, one.1)], "InvalidPart"), ([], "MalformedXML"),
+        ([(0, one.1)], "InvalidArgument"), ([(-4, one.1)], "InvalidArgument"),
+        ([(10_001, one.1)], "InvalidPart"),
       ]
       for (parts, code) in completions {
         let answer = try await node.expect(400, "POST", upload, body: Self.completion(parts))
