@@ -101,8 +101,8 @@ extension UnsafeRawBufferPointer {
 extension [UInt8] {
   /// `count` bytes, as `fill` writes all of them.
   ///
-  /// For a few bytes, as they come from the stack: `init(unsafeUninitializedCapacity:)` and `init(repeating:)` look up the array's type each time,
-  /// which costs more than this copy.
+  /// For a few bytes, as they come from the stack: `init(unsafeUninitializedCapacity:)` and `init(repeating:)` look
+  /// up the array's type each time, which costs more than this copy.
   @inlinable
   package init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
     self = withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { bytes in

@@ -72,8 +72,6 @@ struct TOMLParser {
     position + distance < input.count ? input[position + distance] : nil
   }
 
-  var currentLine: Int { line }
-
   func failure(_ message: String, at offset: Int? = nil) -> TOMLError {
     let end = min(max(offset ?? position, lineStart), input.count)
     let scalars = input[lineStart..<end].count { $0 & 0xC0 != 0x80 }

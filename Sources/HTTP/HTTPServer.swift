@@ -42,7 +42,8 @@ package final class HTTPServer: Sendable {
     /// The memory that may be held for clients that are waited for.
     ///
     /// It is that of heads that have come in part, and of answers that are not read. Beyond it, the connections
-    /// that have waited the longest are closed. Room for 500 of the largest heads, which clients of any use send at once, and little on an old PC.
+    /// that have waited the longest are closed. Room for 500 of the largest heads, which clients of any use send at
+    /// once, and little on an old PC.
     package var heldBytesMax = 32 << 20
     /// How much of a request body that the handler left unread is read to keep the connection.
     package var drainMaxBytes: UInt64 = 256 << 10

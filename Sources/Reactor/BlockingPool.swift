@@ -16,7 +16,7 @@ package import Base
 private import Glibc
 private import Synchronization
 
-/// A fixed number of threads that run what would hold up a loop.
+/// At most so many threads that run what would hold up a loop.
 package final class BlockingPool: Sendable {
   private let queue: WorkQueue
 

@@ -280,7 +280,4 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     channels.remove(token)
     epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
   }
-
-  /// How many descriptors the loop watches.
-  var channelCount: Int { channels.count }
 }

@@ -21,9 +21,6 @@ package final class LoopTimer {
 
   /// A timer that is not scheduled yet.
   package init(_ fire: @escaping () -> Void) { self.fire = fire }
-
-  /// Whether it is in a heap.
-  package var isScheduled: Bool { position >= 0 }
 }
 
 /// The timers that wait on one thread.
@@ -84,13 +81,6 @@ package struct TimerHeap {
     guard let first = entries.first, first.deadline <= now else { return nil }
     cancel(first.timer)
     return first.timer
-  }
-
-  /// Takes out any one timer, for emptying the heap.
-  package mutating func popAny() -> LoopTimer? {
-    guard let last = entries.last else { return nil }
-    cancel(last.timer)
-    return last.timer
   }
 
   private mutating func settle(_ start: Int) {

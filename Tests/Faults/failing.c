@@ -5,10 +5,9 @@
 //
 //   CALL FRAGMENT ERRNO MILLISECONDS
 //
-// CALL is `open`, `read`, `write` or `sync`, and a line holds for files whose path contains FRAGMENT; or `thread`, a new
-// one, whose path is `-`. The call takes
-// so many milliseconds longer and then, unless ERRNO is 0, fails without having been made. The first
-// byte is 0 while the lines are being changed, and when there are none.
+// CALL is `open`, `read`, `write` or `sync`, and a line holds for files whose path contains FRAGMENT; or `thread`, a
+// new one, whose path is `-`. The call takes so many milliseconds longer and then, unless ERRNO is 0, fails without
+// having been made. The first byte is 0 while the lines are being changed, and when there are none.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

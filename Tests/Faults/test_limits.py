@@ -62,24 +62,24 @@ def test_a_node_that_gets_no_further_thread_goes_on_with_those_it_has(node, fail
     """As with a limit of processes or of addresses: disks are waited for by fewer threads."""
     server = node(environment=failing.environment).start()
     failing.set(("thread", "-", errno.EAGAIN, 0))
-    before = threads(server)
+    before = thread_count(server)
     journal = Journal()
-    work(server, journal, seed)
+    serve_load(server, journal, seed)
     load.verify(server, journal)
-    assert threads(server) == before
+    assert thread_count(server) == before
     failing.clear()
-    work(server, journal, f"{seed} again")
-    assert threads(server) > before
+    serve_load(server, journal, f"{seed} again")
+    assert thread_count(server) > before
     assert server.stop() == 0
 
 
-def work(server, journal, seed):
+def serve_load(server, journal, seed):
     running = load.Load(server, journal, seed, workers=8, bytes_max=200 * MEBIBYTE).start()
     time.sleep(1.5)
     running.stop().check()
 
 
-def threads(server):
+def thread_count(server):
     return len(os.listdir(f"/proc/{server.process.pid}/task"))
 
 

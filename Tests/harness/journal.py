@@ -77,11 +77,6 @@ class Journal:
             attempt.ended = now
             attempt.acknowledged = True
 
-    def withdraw(self, attempt):
-        """The request never left: nothing can come of it."""
-        with self.lock:
-            self.attempts[attempt.key].remove(attempt)
-
     def keys(self):
         with self.lock:
             return sorted(set(self.attempts) | set(self.before))

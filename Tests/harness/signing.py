@@ -7,7 +7,6 @@ import hmac
 from urllib.parse import quote
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
-EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 def encode(text, keep="-._~"):

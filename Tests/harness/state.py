@@ -2,7 +2,7 @@
 
 Everything that outlives a test process is written down before it is made: a process as a file
 `pids/<pid>` with its start time, a mount by its place below the state folder. `scripts/test` calls
-`python3 Tests/harness/state.py clean` before it begins, and so does a fault test before it mounts.
+`python3 Tests/harness/state.py clean` before it begins.
 
 Nothing is ever killed by name: a pid is only signalled if it still has the recorded start time.
 """
@@ -17,7 +17,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("GRANGE_TEST_STATE", ROOT / ".build" / "test-state"))
-NAMESPACE_PREFIX = "grange-test-"
 
 
 def folder(*parts):
@@ -69,19 +68,10 @@ def clean_mounts():
         subprocess.run(["umount", place], check=False)
 
 
-def clean_namespaces():
-    if not os.path.isdir("/run/netns"):
-        return
-    for name in os.listdir("/run/netns"):
-        if name.startswith(NAMESPACE_PREFIX):
-            subprocess.run(["ip", "netns", "del", name], check=False)
-
-
 def clean():
-    """Removes what an aborted run left: processes, mounts, namespaces, files."""
+    """Removes what an aborted run left: processes, mounts, files."""
     clean_processes()
     clean_mounts()
-    clean_namespaces()
     if mounts_below(FOLDER):
         sys.exit(f"still mounted, in use by someone: {mounts_below(FOLDER)}")
     shutil.rmtree(FOLDER / "run", ignore_errors=True)
