@@ -189,6 +189,12 @@ package struct DataDirectories: Sendable {
   /// The same as it was measured last, for those who must not wait.
   var lastRoomBytes: Int { all.reduce(0) { $0.saturatingSum($1.lastRoomBytes) } }
 
+  /// Whether blocks can be written, but for want of room, if any directory is there for that.
+  package var canBeWritten: Bool {
+    let writable = all.filter { !$0.options.isReadOnly }
+    return writable.isEmpty || writable.contains { !$0.isLost && $0.writeFault == nil }
+  }
+
   /// Whether no directory was missing at the start or has gone away since.
   var areAllThere: Bool { missing.isEmpty && !all.contains(where: \.isLost) }
 

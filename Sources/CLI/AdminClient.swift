@@ -34,6 +34,24 @@ struct AdminClient: Sendable {
     _ method: String, _ name: String, _ query: [FormField], body: JSON?, timeout: Duration
   ) async throws -> JSON {
     let path = try socketPath()
+    do {
+      return try await request(method, name, query, body: body, timeout: timeout, at: path)
+    } catch let error as StreamError {
+      throw CommandFailure(Self.explanation(of: error, path: path))
+    } catch HTTPError.timedOut {
+      throw CommandFailure(
+        "the node at \(path) does not answer in time: see its log, and whether a disk of it hangs (dmesg)"
+      )
+    } catch is HTTPError {
+      throw CommandFailure(
+        "the node at \(path) ended the connection: it may be stopping; try again once it runs")
+    }
+  }
+
+  private func request(
+    _ method: String, _ name: String, _ query: [FormField], body: JSON?, timeout: Duration,
+    at path: String
+  ) async throws -> JSON {
     // Held open until the answer has come: the path may lead through it.
     let socket = try SocketPath(path)
     var options = HTTPClient.Options()
@@ -45,15 +63,11 @@ struct AdminClient: Sendable {
     }
     defer { withExtendedLifetime(socket) { client.close() } }
     let target = "/v2/\(name)" + (query.isEmpty ? "" : "?" + FormCoding.serialize(query))
-    do {
-      let response = try await client.request(
-        method, .unix(path: socket.path), target, headers: ["Content-Type": "application/json"],
-        body: .bytes(body?.bytes() ?? []))
-      let bytes = try await response.collect(maxBytes: Self.answerBytesMax)
-      return try Self.document(status: response.status, bytes)
-    } catch let error as StreamError {
-      throw CommandFailure(Self.explanation(of: error, path: path))
-    }
+    let response = try await client.request(
+      method, .unix(path: socket.path), target, headers: ["Content-Type": "application/json"],
+      body: .bytes(body?.bytes() ?? []))
+    let bytes = try await response.collect(maxBytes: Self.answerBytesMax)
+    return try Self.document(status: response.status, bytes)
   }
 
   private static func document(status: Int, _ bytes: [UInt8]) throws -> JSON {

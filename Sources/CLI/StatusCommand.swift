@@ -5,7 +5,7 @@ import Codecs
 
 enum StatusCommand {
   private static let health = Option(
-    "--health", nil, "print nothing; exit 0 if everything can be read and written")
+    "--health", nil, "print nothing; exit 1 if the health is unavailable")
 
   static let command = Command(
     "status", [], [health], "Shows the nodes of the cluster and what needs attention"

@@ -10,6 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+char **cshims_environment(void) { return environ; }
+
 int cshims_random(void *bytes, size_t count) {
   ssize_t got;
   do {

@@ -25,8 +25,8 @@ extension TOMLParser {
       return .integer(value)
     }
     if let float = Self.float(text) { return .float(float) }
-    let shown = String(decoding: text.prefix(40), as: UTF8.self)
-    throw failure("'\(shown)' is no value; a text needs quotes", at: start)
+    // It is not shown: it may be a secret.
+    throw failure("this is no value; a text needs quotes", at: start)
   }
 
   private mutating func takeScalarText() -> ArraySlice<UInt8> {

@@ -38,6 +38,19 @@ package struct NodeIdentity: Sendable {
     return try Self(seed: seed, path: path)
   }
 
+  /// Makes sure that a node that was in use has its database: without it an empty one would be made.
+  ///
+  /// - Throws: `NodeFailure`.
+  static func requireDatabase(in folder: String) throws(NodeFailure) {
+    // The key is written once the database is there.
+    let (key, database) = (folder + "/node_key", folder + "/metadata.sqlite")
+    guard access(key, F_OK) == 0, access(database, F_OK) != 0, errno == ENOENT else { return }
+    throw NodeFailure(
+      "the metadata database \(database) is missing, and \(key) says that this node was in use: restore the folder "
+        + "\(folder) from a backup; or, to begin anew without anything that was stored, move it away as a whole"
+    )
+  }
+
   private static func read(_ bytes: [UInt8], path: String) throws(NodeFailure) -> Self {
     let line = String(decoding: bytes, as: UTF8.self)
     guard line.hasSuffix("\n"), let seed = Hex.decode(line.dropLast()) else {

@@ -77,20 +77,20 @@ private struct NodeFacts: Sendable {
       directory.writeFault.map { "the data folder \(directory.path) cannot be written (\($0))" }
     }
     let roomBytes = directories.measureRoomBytes()
-    if roomBytes == 0 {
+    var isFull = roomBytes == 0
+    if isFull {
       attention.append("the data folders are full: uploads are refused; free space or add a folder")
     }
     if !storage.database.measureRoom() {
+      isFull = true
       attention.append(
         "the disk of \(configuration.metadataDirectory) is full: uploads are refused; free space")
     }
     let stopped = storage.database.whyStopped
     if let stopped { attention.append("\(stopped)") }
-    let unusableCount = lost.count + faulty.count
+    let isWhole = directories.missing.isEmpty && lost.isEmpty && faulty.isEmpty && !isFull
     let health: ClusterStatus.Health =
-      stopped != nil || unusableCount == directories.all.count
-      ? .unavailable
-      : unusableCount + directories.missing.count == 0 ? .healthy : .degraded
+      stopped != nil || !directories.canBeWritten ? .unavailable : isWhole ? .healthy : .degraded
     return ClusterStatus(
       health: health, nodes: [node(roomBytes)], layoutVersion: 1, attention: attention)
   }

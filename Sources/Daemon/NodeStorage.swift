@@ -22,6 +22,7 @@ package struct NodeStorage: Sendable {
     _ configuration: Configuration, runtime: EventLoopGroup, metrics: MetricsRegistry,
     logger: Logger
   ) throws {
+    try NodeIdentity.requireDatabase(in: configuration.metadataDirectory)
     var options = LocalDatabase.Options(path: configuration.metadataDirectory)
     options.fsync = configuration.fsync
     options.readersMax = runtime.loops.count + 2

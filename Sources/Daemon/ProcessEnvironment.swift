@@ -1,21 +1,24 @@
 // The environment variables of this process.
 
-/// Reads them from the kernel: the C library's `environ` is a mutable global of no thread.
-package enum ProcessEnvironment {
-  /// Linux allows 128 KiB a variable; a long environment is a few.
-  private static let bytesMax = 8 << 20
+private import CShims
+private import Glibc
 
+/// Reads them where the C library keeps them: a program with capabilities of its own may not read /proc/self/environ.
+package enum ProcessEnvironment {
   /// The variables that the process was started with; of two with one name the first counts, as in getenv(3).
+  ///
+  /// Nothing in this program changes them.
   package static func read() -> [String: String] {
-    guard let bytes = try? SmallFile.read("/proc/self/environ", bytesMax: bytesMax) else {
-      return [:]
-    }
     var variables: [String: String] = [:]
-    for entry in bytes.split(separator: 0) {
-      guard let equals = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
-      let name = String(decoding: entry[..<equals], as: UTF8.self)
-      let value = String(decoding: entry[entry.index(after: equals)...], as: UTF8.self)
-      if variables[name] == nil { variables[name] = value }
+    guard var position = cshims_environment() else { return variables }
+    while let text = position.pointee {
+      let entry = UnsafeRawBufferPointer(start: text, count: strlen(text))
+      if let equals = entry.firstIndex(of: UInt8(ascii: "=")) {
+        let name = String(decoding: entry[..<equals], as: UTF8.self)
+        let value = String(decoding: entry[(equals + 1)...], as: UTF8.self)
+        if variables[name] == nil { variables[name] = value }
+      }
+      position += 1
     }
     return variables
   }

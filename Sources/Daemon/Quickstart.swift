@@ -75,7 +75,7 @@ package struct Quickstart: Sendable, Equatable {
     let keys = try await store.accessKeys.list()
     let known = keys.first { accessKey?.id == $0.id || $0.name == Self.keyName }
     let hasBuckets = try await !store.buckets.list().isEmpty
-    guard keys.isEmpty || (keys.count == 1 && known != nil && !hasBuckets) else {
+    guard !hasBuckets, keys.isEmpty || (keys.count == 1 && known != nil) else {
       return known.map { Outcome(accessKey: $0, bucket: bucket, hasNewSecret: false) }
     }
     var key = known

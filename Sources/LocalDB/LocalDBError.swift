@@ -35,8 +35,9 @@ extension LocalDBError: CustomStringConvertible {
       return "the metadata database \(path) has format \(found), and this program knows up to "
         + "\(supported): install the newer program again"
     case .corrupt(let path, let detail):
-      return "the metadata database \(path) is damaged (\(detail)): restore a snapshot, or let the "
-        + "other nodes rebuild it; it has been left as it is"
+      return
+        "the metadata database \(path) is damaged (\(detail)): restore its folder from a backup; "
+        + "it has been left as it is"
     case .diskFull(let path):
       return "the disk of \(path) is full: free some space"
     case .failure(let path, let detail):

@@ -17,8 +17,16 @@ package final class SocketStream: ByteStream {
   /// Takes over a connected, non-blocking socket.
   ///
   /// Must be called on the loop's thread.
+  ///
+  /// - Throws: `StreamError.disconnected`; the socket is closed then.
   init(adopting descriptor: Int32, on loop: EventLoop, peer: SocketAddress? = nil) throws {
-    peerAddress = peer ?? SocketAddress(peerOf: descriptor) ?? .unix(path: "")
+    guard let peer = peer ?? SocketAddress(peerOf: descriptor) else {
+      // Reset before it was accepted: what it asked would be of nobody.
+      let reason = errno
+      Glibc.close(descriptor)
+      throw StreamError.disconnected(errno: reason)
+    }
+    peerAddress = peer
     channel = try Channel(adopting: descriptor, on: loop)
     if !peerAddress.isUnix { Self.setOptions(descriptor) }
   }

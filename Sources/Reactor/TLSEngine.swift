@@ -36,10 +36,8 @@ final class TLSEngine {
   /// Takes over `ssl`, to which no BIO has been given; `nil` when memory is short.
   init?(ssl: OpaquePointer) {
     self.ssl = ssl
-    guard let bio = transport.makeBIO() else {
-      SSL_free(ssl)
-      return nil
-    }
+    // `deinit` runs too when this returns nil.
+    guard let bio = transport.makeBIO() else { return nil }
     SSL_set_bio(ssl, bio, bio)
   }
 

@@ -3,6 +3,9 @@
 import json
 import os
 import re
+import signal
+import socket
+import struct
 import time
 
 import pytest
@@ -94,6 +97,23 @@ def test_a_request_gets_one_line(proxied):
     assert get["key"] == ACCESS_KEY and get["client"] == "127.0.0.1"
     assert get["request"] == response.headers["x-amz-request-id"]
     assert float(get["ms"]) > 0
+
+
+def test_what_nobody_can_be_named_for_is_not_done(proxied):
+    """A connection that was reset before it was accepted has no address, and its bytes are still there."""
+    client = proxied.client()
+    client.request("PUT", BUCKET, "nobody", body=b"12345")
+    path, host = f"/{BUCKET}/nobody", f"{proxied.host}:{proxied.port}"
+    headers = proxied.credentials.sign("DELETE", path, [], {"host": host})
+    lines_of_it = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    proxied.process.send_signal(signal.SIGSTOP)
+    with socket.create_connection((proxied.host, proxied.port), 5) as reset:
+        reset.sendall(f"DELETE {path} HTTP/1.1\r\n{lines_of_it}\r\n".encode())
+        reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    proxied.process.send_signal(signal.SIGCONT)
+    time.sleep(0.5)
+    assert client.request("GET", BUCKET, "nobody").status == 200
+    assert [line["message"] for line in access(proxied, path, 2)] == ["PutObject", "GetObject"]
 
 
 def test_no_signature_is_in_the_log(proxied):

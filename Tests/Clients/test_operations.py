@@ -264,6 +264,30 @@ def test_the_first_start_makes_a_key_once(node):
     assert keys[0] == keys[1]
 
 
+def test_a_key_that_was_deleted_is_not_made_again(node):
+    """There is a bucket: this is no first start."""
+    server = node().start()
+    server.command("key", "delete", ACCESS_KEY, "--yes")
+    assert server.stop() == 0
+    server.start(wait=False)
+    while server.command("status", check=False).returncode:
+        assert server.process.poll() is None, server.log_tail()
+        time.sleep(0.05)
+    assert server.command_json("key", "list") == []
+    assert server.client().request("GET", BUCKET).status == 403
+    assert server.stop() == 0
+
+
+def test_the_environment_counts_where_proc_does_not_tell_it():
+    """As for a program with a capability of its own, whose environ file is root's."""
+    answer = subprocess.run(
+        ["unshare", "--mount", "sh", "-c",
+         'mount --bind /dev/null /proc/$$/environ && exec "$0" config check', program()],
+        capture_output=True, text=True, timeout=30,
+        env={"PATH": os.environ["PATH"], "GRANGE_S3_BIND": "nonsense"})
+    assert answer.returncode != 0 and "GRANGE_S3_BIND" in answer.stderr, answer
+
+
 def test_a_folder_deeper_than_a_socket_path_works(node):
     server = node("x" * 120)
     server.start()

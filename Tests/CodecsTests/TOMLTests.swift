@@ -136,7 +136,7 @@ import Testing
   @Test func saysWhereAndWhat() {
     #expect(
       failure("a = 1\nb = [\"é\", yes]\n")
-        == TOMLError(line: 2, column: 11, message: "'yes' is no value; a text needs quotes"))
+        == TOMLError(line: 2, column: 11, message: "this is no value; a text needs quotes"))
     #expect(
       failure("[s3]\nbind \"x\"")
         == TOMLError(line: 2, column: 6, message: "expected '=' after the key, found '\"'"))

@@ -118,6 +118,24 @@ def test_a_flipped_bit_anywhere_in_the_database_is_never_served(node, seed):
     assert server.stop() == 0
 
 
+def test_a_database_that_is_missing_is_not_made_anew(node):
+    """An empty node would look healthy, and who mirrors from it would delete what they have."""
+    server = node().start()
+    stored = fill(server, 5)
+    server.stop()
+    away = server.folder / "away"
+    away.mkdir()
+    moved = [path for path in (database(server), log(server)) if path.exists()]
+    for path in moved:
+        path.rename(away / path.name)
+    assert_refuses_to_start(server, database(server), "is missing", "restore the folder")
+    for path in moved:
+        (away / path.name).rename(path)
+    server.start()
+    assert read_all(server, stored) == 0
+    assert server.stop() == 0
+
+
 def test_the_rest_of_a_damaged_database_is_served(node):
     """One object's page is damaged: the others are read, and objects are written and deleted."""
     server = node().start()

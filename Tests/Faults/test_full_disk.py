@@ -70,7 +70,9 @@ def test_clients_alone_cannot_fill_a_disk_so_that_nothing_can_be_deleted(node, d
     small, refusal = put_until_refused(client, 8000)
     assert_refused(refusal)
     check(client, {**large, **small})
-    assert any("full" in line for line in server.command_json("status")["attention"])
+    status = server.command_json("status")
+    assert any("full" in line for line in status["attention"])
+    assert status["health"] == "degraded"
     for key in [*large, *small]:
         assert client.request("DELETE", BUCKET, key).status == 204, key
     assert listed(client) == []

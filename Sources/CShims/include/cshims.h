@@ -8,6 +8,9 @@
 /// Fills `count` bytes (at most 256) from getrandom(2). 0, or -1 with errno.
 int cshims_random(void *bytes, size_t count);
 
+/// The variables of the process, `NAME=VALUE` each, with NULL behind the last.
+char **cshims_environment(void);
+
 /// accept4(2) with SOCK_NONBLOCK | SOCK_CLOEXEC and no address. A descriptor, or -1 with errno.
 int cshims_accept(int listener);
 
