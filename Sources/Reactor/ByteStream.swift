@@ -38,12 +38,17 @@ package protocol ByteStream: AnyObject {
   /// Closes the connection at once. May be called more than once; reads and writes under way fail.
   func close()
 
+  /// The other side's address, IPv4 as such; `nil` where there is none, as of a Unix socket or a pipe.
+  var peerAddress: SocketAddress? { get }
+
   /// The other side, for logs: `192.0.2.1:50000`, `[2001:db8::1]:50000`, or `unix`.
   var peerDescription: String { get }
 }
 
 extension ByteStream {
   package var holdsPart: Bool { false }
+
+  package var peerAddress: SocketAddress? { nil }
 }
 
 /// Why a stream no longer works.

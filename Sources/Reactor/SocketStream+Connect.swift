@@ -18,19 +18,13 @@ extension SocketStream {
   ///
   /// Must be called on an event loop.
   ///
-  /// `host` may be a name or an address. Names are looked up on threads of their own.
+  /// `host` may be a name or an address.
   ///
   /// - Throws: `StreamError`, the last address's when none answered; `CancellationError`.
   package static nonisolated(nonsending) func connect(
     host: String, port: UInt16, deadline: MonotonicInstant
   ) async throws -> SocketStream {
-    if let address = SocketAddress(ip: host, port: port) {
-      return try await connect(to: address, deadline: deadline)
-    }
-    let loop = currentLoop()
-    let addresses = try await loop.resolverPool.runAbandonably(deadline: deadline) {
-      try NameResolver.resolve(host: host, port: port)
-    }
+    let addresses = try await resolve(host: host, port: port, deadline: deadline)
     var failure: any Error = StreamError.unresolved(host: host, reason: "it has no address")
     for (position, address) in addresses.enumerated() {
       let isLast = position == addresses.count - 1
@@ -43,6 +37,20 @@ extension SocketStream {
       }
     }
     throw failure
+  }
+
+  /// The addresses that `host`, a name or an address, stands for.
+  ///
+  /// Must be called on an event loop; names are looked up on threads of their own.
+  ///
+  /// - Throws: `StreamError`, `CancellationError`.
+  package static nonisolated(nonsending) func resolve(
+    host: String, port: UInt16, deadline: MonotonicInstant
+  ) async throws -> [SocketAddress] {
+    if let address = SocketAddress(ip: host, port: port) { return [address] }
+    return try await currentLoop().resolverPool.runAbandonably(deadline: deadline) {
+      try NameResolver.resolve(host: host, port: port)
+    }
   }
 
   /// Connects to `address`.

@@ -12,7 +12,7 @@ private import Glibc
 package final class SocketStream: ByteStream {
   let channel: Channel
   /// The other side's address; a Unix path, often empty, for a Unix socket.
-  package let peerAddress: SocketAddress
+  private let peer: SocketAddress
 
   /// Takes over a connected, non-blocking socket.
   ///
@@ -26,15 +26,15 @@ package final class SocketStream: ByteStream {
       Glibc.close(descriptor)
       throw StreamError.disconnected(errno: reason)
     }
-    peerAddress = peer
+    self.peer = peer
     channel = try Channel(adopting: descriptor, on: loop)
-    if !peerAddress.isUnix { Self.setOptions(descriptor) }
+    if !peer.isUnix { Self.setOptions(descriptor) }
   }
 
   /// For a connection that is being made.
   init(channel: Channel, peer: SocketAddress) {
     self.channel = channel
-    peerAddress = peer
+    self.peer = peer
     if !peer.isUnix { Self.setOptions(channel.descriptor) }
   }
 
@@ -89,7 +89,9 @@ package final class SocketStream: ByteStream {
 
   // MARK: ByteStream
 
-  package var peerDescription: String { peerAddress.peerDescription }
+  package var peerAddress: SocketAddress? { peer.isUnix ? nil : peer.unmapped }
+
+  package var peerDescription: String { peer.peerDescription }
 
   package nonisolated(nonsending) func read(
     into buffer: UnsafeMutableRawBufferPointer, deadline: MonotonicInstant

@@ -58,6 +58,8 @@ package final class TLSStream: ByteStream {
   /// The protocol agreed on by ALPN; `nil` for none.
   package var applicationProtocol: String? { engine.applicationProtocol }
 
+  package var peerAddress: SocketAddress? { stream.peerAddress }
+
   package var peerDescription: String { stream.peerDescription }
 
   private nonisolated(nonsending) func handshake(deadline: MonotonicInstant) async throws {
