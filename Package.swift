@@ -111,7 +111,7 @@ let package = Package(
         "Reactor", "S3API", "SimulatedWorld", "Tables", "TestStorage",
       ], path: "Tests/Fuzzers"),
     tests("FuzzTests", ["Base", "Fuzzers", "SimulatedWorld"]),
-    layer("TestCertificates", ["COpenSSL", "Reactor"], path: "Tests/TestCertificates"),
+    layer("TestCertificates", ["Base", "COpenSSL", "Reactor"], path: "Tests/TestCertificates"),
     tests("APICommonTests", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
     tests("BaseTests", ["Base"]),
     tests(

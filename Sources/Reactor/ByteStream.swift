@@ -35,6 +35,10 @@ package protocol ByteStream: AnyObject {
   /// record.
   var holdsPart: Bool { get }
 
+  /// Has no more than about `bytes` of what was written wait where it cannot be taken back, as in the kernel, so
+  /// that what is urgent is never stuck behind much that is not.
+  func limitUnsent(toBytes bytes: Int)
+
   /// Closes the connection at once. May be called more than once; reads and writes under way fail.
   func close()
 
@@ -49,6 +53,8 @@ extension ByteStream {
   package var holdsPart: Bool { false }
 
   package var peerAddress: SocketAddress? { nil }
+
+  package func limitUnsent(toBytes bytes: Int) {}
 }
 
 /// Why a stream no longer works.

@@ -147,6 +147,11 @@ package final class SocketStream: ByteStream {
     }
   }
 
+  package func limitUnsent(toBytes bytes: Int) {
+    guard !peer.isUnix, let descriptor = try? channel.openDescriptor() else { return }
+    Self.set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, Int32(clamping: bytes))
+  }
+
   package func close() { channel.close() }
 
   private nonisolated(nonsending) func waitAfterFailure(

@@ -21,7 +21,7 @@ package struct TLSContextError: Error, CustomStringConvertible, Sendable {
     return String(cString: text)
   }
 
-  fileprivate static func next(_ subject: String) -> TLSContextError {
+  static func next(_ subject: String) -> TLSContextError {
     TLSContextError(subject: subject, reason: nextReason())
   }
 }
@@ -55,7 +55,7 @@ package final class TLSContext: Sendable {
   }
 
   private let role: Role
-  private let current: Mutex<Handle>
+  private let current: Mutex<TLSHandle>
 
   /// For a listener.
   ///
@@ -133,35 +133,15 @@ package final class TLSContext: Sendable {
   }
 
   private func makeEngine() throws -> (OpaquePointer, TLSEngine) {
-    let handle = current.withLock { $0 }
-    guard let ssl = SSL_new(handle.pointer), let engine = TLSEngine(ssl: ssl) else {
-      throw StreamError.tls(reason: TLSContextError.nextReason())
-    }
-    return (ssl, engine)
+    try current.withLock { $0 }.makeEngine()
   }
 
   // MARK: Loading
 
-  /// OpenSSL's context.
-  private final class Handle: @unchecked Sendable {
-    // Safe because it is not changed once it is loaded, and OpenSSL locks what it counts inside.
-    let pointer: OpaquePointer
-
-    init(_ pointer: OpaquePointer) { self.pointer = pointer }
-
-    deinit { SSL_CTX_free(pointer) }
-  }
-
-  private static func load(_ role: Role) throws -> Handle {
-    ERR_clear_error()
-    let method =
-      switch role {
-      case .server: TLS_server_method()
-      case .client: TLS_client_method()
-      }
-    guard let pointer = SSL_CTX_new(method) else { throw TLSContextError.next("TLS") }
-    let handle = Handle(pointer)
-    configure(pointer)
+  private static func load(_ role: Role) throws -> TLSHandle {
+    // TLS 1.0 and 1.1 are deprecated (RFC 8996).
+    let handle = try TLSHandle(oldestVersion: TLS1_2_VERSION, protocols: ["http/1.1"])
+    let pointer = handle.pointer
     switch role {
     case .server(let files, let clientAuthorities):
       guard SSL_CTX_set_cipher_list(pointer, serverCiphers) == 1 else {
@@ -172,30 +152,18 @@ package final class TLSContext: Sendable {
         try trust(.file(clientAuthorities), in: pointer)
         SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
         // Without a name of its own OpenSSL lets no client resume that it has verified.
-        SSL_CTX_set_session_id_context(pointer, protocolList, UInt32(protocolList.count))
+        let name = handle.protocols.list
+        SSL_CTX_set_session_id_context(pointer, name, UInt32(name.count))
       }
-      SSL_CTX_set_alpn_select_cb(pointer, chooseProtocol, nil)
       // One ticket: a client that opens several connections at once is rare, and each costs a signature's share.
       SSL_CTX_set_num_tickets(pointer, 1)
     case .client(let authorities, let files):
       try trust(authorities, in: pointer)
       if let files { try use(files, in: pointer) }
       // Returns 0 for success, unlike its siblings.
-      SSL_CTX_set_alpn_protos(pointer, protocolList, UInt32(protocolList.count))
+      SSL_CTX_set_alpn_protos(pointer, handle.protocols.list, UInt32(handle.protocols.list.count))
     }
     return handle
-  }
-
-  private static func configure(_ context: OpaquePointer) {
-    // SSL_CTX_set_min_proto_version: TLS 1.0 and 1.1 are deprecated (RFC 8996).
-    SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(TLS1_2_VERSION), nil)
-    // Buffers are freed between records, so that an idle connection has none.
-    SSL_CTX_ctrl(context, SSL_CTRL_MODE, Int(SSL_MODE_RELEASE_BUFFERS), nil)
-    // Tickets let clients resume; a cache in memory would only grow.
-    SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
-    SSL_CTX_set_options(context, noRenegotiation)
-    // A key with a passphrase is an error, not a question on a terminal that a server does not have.
-    SSL_CTX_set_default_passwd_cb(context) { _, _, _, _ in 0 }
   }
 
   private static func use(_ files: TLSCertificateFiles, in context: OpaquePointer) throws {
@@ -228,33 +196,4 @@ package final class TLSContext: Sendable {
   ///
   /// Every client of the last ten years has them (RFC 9325, section 4.2). TLS 1.3 has no others.
   private static let serverCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20"
-
-  /// SSL_OP_NO_RENEGOTIATION, which the header spells as a macro: renegotiation has no use but attacks.
-  private static let noRenegotiation: UInt64 = 1 << 30
-}
-
-/// The one protocol spoken here, in ALPN's wire form: its length, then its name (RFC 7301).
-private let protocolList: [UInt8] = [8] + Array("http/1.1".utf8)
-
-/// Chooses `http/1.1` from what a client offers; a client that offers only others is refused, as RFC 7301 asks.
-private func chooseProtocol(
-  _ ssl: OpaquePointer?, _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
-  _ chosenLength: UnsafeMutablePointer<UInt8>?, _ offers: UnsafePointer<UInt8>?,
-  _ offersLength: UInt32, _ argument: UnsafeMutableRawPointer?
-) -> Int32 {
-  guard let offers else { return SSL_TLSEXT_ERR_NOACK }
-  let list = UnsafeBufferPointer(start: offers, count: Int(offersLength))
-  var position = 0
-  while position < list.count {
-    let length = Int(list[position])
-    let end = position + 1 + length
-    guard end <= list.count else { break }
-    if list[position..<end].elementsEqual(protocolList) {
-      chosen?.pointee = offers + position + 1
-      chosenLength?.pointee = UInt8(length)
-      return SSL_TLSEXT_ERR_OK
-    }
-    position = end
-  }
-  return SSL_TLSEXT_ERR_ALERT_FATAL
 }

@@ -22,6 +22,9 @@ final class TLSEngine {
 
   let transport = TLSTransport()
   private let ssl: OpaquePointer
+  /// Kept for what OpenSSL calls back into.
+  private let handle: TLSHandle
+  private let peerCheck: TLSPeerCheck?
   private var isBroken = false
 
   /// What one record holds at most (RFC 8446, section 5.1).
@@ -33,10 +36,13 @@ final class TLSEngine {
   /// not answer a key update then.
   static let writeRoom = recordBytesMax + recordOverheadMax
 
-  /// Takes over `ssl`, to which no BIO has been given; `nil` when memory is short.
-  init?(ssl: OpaquePointer) {
+  /// Takes over `ssl`, a connection of `handle`, to which no BIO has been given; `nil` when memory is short.
+  init?(ssl: OpaquePointer, of handle: TLSHandle, peerCheck: TLSPeerCheck?) {
     self.ssl = ssl
+    self.handle = handle
+    self.peerCheck = peerCheck
     // `deinit` runs too when this returns nil.
+    if let peerCheck, !peerCheck.attach(to: ssl) { return nil }
     guard let bio = transport.makeBIO() else { return nil }
     SSL_set_bio(ssl, bio, bio)
   }
@@ -47,12 +53,27 @@ final class TLSEngine {
   var version: String { String(cString: SSL_get_version(ssl)) }
 
   /// The protocol that ALPN chose, such as `http/1.1`; `nil` when it chose none.
-  var applicationProtocol: String? {
+  var applicationProtocol: String? { Self.applicationProtocol(of: ssl) }
+
+  /// As `applicationProtocol`, also in the middle of the handshake.
+  static func applicationProtocol(of ssl: OpaquePointer) -> String? {
     var name: UnsafePointer<UInt8>?
     var length: UInt32 = 0
     SSL_get0_alpn_selected(ssl, &name, &length)
     guard let name, length > 0 else { return nil }
     return String(decoding: UnsafeBufferPointer(start: name, count: Int(length)), as: UTF8.self)
+  }
+
+  /// The key that the peer has proven, when connections of this kind are checked by key.
+  var peerKey: [UInt8]? { peerCheck?.key }
+
+  /// Bytes that only the two ends of this connection can make (RFC 8446, section 7.5).
+  func exportKeyingMaterial(label: String, context: [UInt8], count: Int) -> [UInt8]? {
+    ERR_clear_error()
+    var bytes = [UInt8](repeating: 0, count: count)
+    let isDone = SSL_export_keying_material(
+      ssl, &bytes, count, label, label.utf8.count, context, context.count, 1)
+    return isDone == 1 ? bytes : nil
   }
 
   /// Whether `read` has bytes to work on.
@@ -102,6 +123,11 @@ final class TLSEngine {
   }
 
   private func reason() -> String {
+    if let peerCheck {
+      if let reason = peerCheck.reason { return reason }
+      let alert = Int32(truncatingIfNeeded: ERR_peek_error() & UInt(ERR_REASON_MASK))
+      if alert == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE { return "the peer refuses this node's key" }
+    }
     let verification = SSL_get_verify_result(ssl)
     if verification != Int(X509_V_OK) {
       return "the certificate is refused: "

@@ -7,7 +7,9 @@
 
 package import Base
 
-/// A connection that is encrypted and whose peer, on the client's side, is who it says.
+/// A connection that is encrypted and whose peer is who it says: on the client's side, between nodes on both.
+///
+/// Those between nodes come from `NodeTLS`.
 package final class TLSStream: ByteStream {
   private let stream: any ByteStream
   private let engine: TLSEngine
@@ -34,7 +36,7 @@ package final class TLSStream: ByteStream {
     }
   }
 
-  private static nonisolated(nonsending) func shakeHands(
+  static nonisolated(nonsending) func shakeHands(
     _ stream: any ByteStream, deadline: MonotonicInstant, makeEngine: () throws -> TLSEngine
   ) async throws -> TLSStream {
     do {
@@ -57,6 +59,20 @@ package final class TLSStream: ByteStream {
 
   /// The protocol agreed on by ALPN; `nil` for none.
   package var applicationProtocol: String? { engine.applicationProtocol }
+
+  /// The Ed25519 key that the other node has proven: 32 bytes; `nil` unless the connection came from `NodeTLS`.
+  package var peerKey: [UInt8]? { engine.peerKey }
+
+  /// `count` bytes that only the two ends of this connection can make, each the same (RFC 8446, section 7.5).
+  ///
+  /// - Throws: `StreamError.tls` when OpenSSL cannot.
+  package func exportKeyingMaterial(label: String, context: [UInt8], count: Int) throws -> [UInt8] {
+    guard let bytes = engine.exportKeyingMaterial(label: label, context: context, count: count)
+    else { throw StreamError.tls(reason: TLSContextError.nextReason()) }
+    return bytes
+  }
+
+  package func limitUnsent(toBytes bytes: Int) { stream.limitUnsent(toBytes: bytes) }
 
   package var peerAddress: SocketAddress? { stream.peerAddress }
 

@@ -21,12 +21,13 @@ package final class TestCertificate: @unchecked Sendable {
   ///
   /// It is signed by `issuer`, or by itself.
   package init(
-    _ commonName: String, names: String? = nil, issuer: TestCertificate? = nil
+    _ commonName: String, names: String? = nil, issuer: TestCertificate? = nil,
+    isRSA: Bool = false
   ) throws {
     var template = Array("/tmp/grange-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw Failed() }
     folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    key = try Self.makeKey()
+    key = try Self.makeKey(isRSA: isRSA)
     guard let certificate = X509_new() else { throw Failed() }
     self.certificate = certificate
     certificateFile = folder + "/\(commonName).pem"
@@ -61,11 +62,12 @@ package final class TestCertificate: @unchecked Sendable {
     TLSCertificateFiles(certificate: certificateFile, key: keyFile)
   }
 
-  private static func makeKey() throws -> OpaquePointer {
-    let context = EVP_PKEY_CTX_new_from_name(nil, "EC", nil)
+  private static func makeKey(isRSA: Bool) throws -> OpaquePointer {
+    let context = EVP_PKEY_CTX_new_from_name(nil, isRSA ? "RSA" : "EC", nil)
     defer { EVP_PKEY_CTX_free(context) }
     var key: OpaquePointer?
-    guard EVP_PKEY_keygen_init(context) == 1, EVP_PKEY_CTX_set_group_name(context, "P-256") == 1,
+    guard EVP_PKEY_keygen_init(context) == 1,
+      isRSA || EVP_PKEY_CTX_set_group_name(context, "P-256") == 1,
       EVP_PKEY_generate(context, &key) == 1, let key
     else { throw Failed() }
     return key
