@@ -76,6 +76,7 @@ let package = Package(
     layer("Codecs", ["Base", "CExpat"]),
     layer("Reactor", ["Base", "CLinux", "COpenSSL", "CShims"]),
     layer("HTTP", ["Base", "Codecs", "Reactor"]),
+    layer("Mesh", ["Base", "Codecs", "Crypto", "LocalDB", "Reactor"]),
 
     // Storage.
     layer("LocalDB", ["Base", "CSQLite", "Crypto"]),
@@ -120,6 +121,7 @@ let package = Package(
         "Base", "Blocks", "CShims", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld",
         "Tables", "TestStorage",
       ]),
+    tests("MeshTests", ["Base", "Codecs", "Crypto", "Mesh", "Reactor", "SimulatedWorld"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(
       "TablesTests",

@@ -176,14 +176,18 @@ extension Identifier32: CustomStringConvertible {
   public var description: String { hex }
 }
 
-/// Tags of `NodeID`, `BucketID`, `BlockHash` and `UploadID`.
+/// Tags of `NodeID`, `ClusterID`, `BucketID`, `BlockHash` and `UploadID`.
 public enum NodeTag: Sendable {}
+public enum ClusterTag: Sendable {}
 public enum BucketTag: Sendable {}
 public enum BlockTag: Sendable {}
 public enum UploadTag: Sendable {}
 
 /// A node's name: its Ed25519 public key.
 public typealias NodeID = Identifier32<NodeTag>
+
+/// A cluster's name: random, minted once.
+public typealias ClusterID = Identifier32<ClusterTag>
 
 /// A bucket's name, random, for the bucket's whole life; aliases point at it.
 public typealias BucketID = Identifier32<BucketTag>

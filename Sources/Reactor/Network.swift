@@ -29,6 +29,13 @@ package protocol Network: Sendable {
   ///
   /// - Throws: `ListenError`.
   func listen(unixPath path: String, mode: UInt32) throws -> any NetworkListener
+
+  /// The addresses that this machine has now.
+  var interfaces: [NetworkInterface] { get }
+}
+
+extension Network {
+  package var interfaces: [NetworkInterface] { [] }
 }
 
 /// A place that others connect to.

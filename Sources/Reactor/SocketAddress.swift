@@ -84,6 +84,15 @@ package enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Whether nobody but this machine can reach it.
+  package var isLoopback: Bool {
+    switch self {
+    case .ipv4(let address, _): address >> 24 == 127
+    case .ipv6(let high, let low, _, _): high == 0 && low == 1
+    case .unix: true
+    }
+  }
+
   /// The same host with another port.
   package func with(port: UInt16) -> SocketAddress {
     switch self {

@@ -27,6 +27,8 @@ package struct SocketNetwork: Network {
   package func listen(unixPath path: String, mode: UInt32) throws -> any NetworkListener {
     SocketListener(try Listener.unix(path: path, mode: mode), group)
   }
+
+  package var interfaces: [NetworkInterface] { NetworkInterface.all() }
 }
 
 /// A listening socket and the loops that its connections are spread over.

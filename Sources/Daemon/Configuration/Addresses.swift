@@ -5,15 +5,6 @@ package import Reactor
 extension SocketAddress {
   /// All addresses of the machine, IPv6 and IPv4.
   static func any(port: UInt16) -> SocketAddress { .ipv6(high: 0, low: 0, scope: 0, port: port) }
-
-  /// Whether nobody but this machine can reach it.
-  package var isLoopback: Bool {
-    switch self {
-    case .ipv4(let address, _): address >> 24 == 127
-    case .ipv6(let high, let low, _, _): high == 0 && low == 1
-    case .unix: true
-    }
-  }
 }
 
 extension HostAndPort {
