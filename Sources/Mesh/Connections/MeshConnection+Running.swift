@@ -1,27 +1,39 @@
 // The tasks of a connection: reading, writing, asking whether the peer is there.
 
-import Base
+package import Base
 import Codecs
-import Reactor
+package import Reactor
 
 /// The stream of bytes below a connection.
-final class MeshWire: @unchecked Sendable {
+package final class MeshWire: @unchecked Sendable {
   // Safe because it is used by the connection's own tasks alone, all of which run on the loop that it belongs to; `close`
   // may be called from anywhere.
   let stream: any ByteStream
 
-  init(_ stream: any ByteStream) { self.stream = stream }
+  package init(_ stream: any ByteStream) { self.stream = stream }
 }
 
 /// What a connection needs to run.
-struct MeshConnectionServices: Sendable {
-  var endpoints: EndpointRegistry
-  var upload: RateLimiter
-  var download: RateLimiter
+package struct MeshConnectionServices: Sendable {
+  package var endpoints: EndpointRegistry
+  package var upload: RateLimiter
+  package var download: RateLimiter
   /// What the next ping says beside its token.
-  var news: @Sendable () -> [UInt8]
+  package var news: @Sendable () -> [UInt8]
   /// Called with what the peer's ping said.
-  var heardNews: @Sendable (NodeID, [UInt8]) -> Void
+  package var heardNews: @Sendable (NodeID, [UInt8]) -> Void
+
+  package init(
+    endpoints: EndpointRegistry, upload: RateLimiter, download: RateLimiter,
+    news: @escaping @Sendable () -> [UInt8],
+    heardNews: @escaping @Sendable (NodeID, [UInt8]) -> Void
+  ) {
+    self.endpoints = endpoints
+    self.upload = upload
+    self.download = download
+    self.news = news
+    self.heardNews = heardNews
+  }
 }
 
 extension MeshConnection {
@@ -33,7 +45,7 @@ extension MeshConnection {
   /// Serves the connection until it ends, and returns why; every stream has failed by then.
   ///
   /// Must be called on the loop that the socket belongs to. Cancelling the task ends the connection.
-  nonisolated(nonsending) func run(_ services: MeshConnectionServices) async -> MeshError {
+  package nonisolated(nonsending) func run(_ services: MeshConnectionServices) async -> MeshError {
     wire.stream.limitUnsent(toBytes: lane.unsentBytesMax)
     await withTaskGroup(of: Part.self) { group in
       group.addTask { await self.running(.reading) { try await self.readAll(services) } }

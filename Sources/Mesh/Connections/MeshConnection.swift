@@ -61,7 +61,10 @@ package final class MeshConnection: Sendable {
   package let liveness: Liveness
   private let state: Mutex<State>
 
-  init(
+  /// A connection on which both have said hello.
+  ///
+  /// - Parameter hello: The peer's.
+  package init(
     peer: NodeID, isDialler: Bool, hello: Hello, wire: MeshWire, runtime: any Runtime
   ) {
     self.peer = peer
@@ -86,7 +89,7 @@ package final class MeshConnection: Sendable {
   /// Waits while the peer has as many streams of ours as it allows.
   ///
   /// - Throws: `MeshError`, `CancellationError`.
-  nonisolated(nonsending) func open(
+  package nonisolated(nonsending) func open(
     _ name: StaticString, deadline: MonotonicInstant, first: [UInt8], isEnd: Bool
   ) async throws -> MeshStream {
     var head = BinaryWriter(capacity: 96)
