@@ -14,8 +14,13 @@ package struct BodySummary: Sendable {
   package let md5: [UInt8]
   /// The checksum that the client sent, verified, or that was asked for.
   package let checksum: ObjectChecksum?
+  /// The checksum that was asked for, when the client sent another.
+  package let otherChecksum: ObjectChecksum?
   /// The number of plain bytes.
   package let size: UInt64
+
+  /// All checksums.
+  package var checksums: [ObjectChecksum] { [checksum, otherChecksum].compactMap(\.self) }
 }
 
 /// Digests the plain bytes of one body, and compares with what the request claims.
@@ -24,6 +29,7 @@ package final class BodyDigests: Sendable {
     var md5: Digest? = Digest(.md5)
     var sha256: Digest?
     var checksum: ChecksumHasher?
+    var otherChecksum: ChecksumHasher?
     var chunks: ChunkSignatureChecker?
     var size: UInt64 = 0
   }
@@ -33,12 +39,17 @@ package final class BodyDigests: Sendable {
   /// Chunks on their way from the decoder.
   let announcements = ChunkAnnouncements()
 
-  /// Digests for `claims`, and the checksum by `algorithm` too when the client sends none.
-  package init(_ claims: BodyClaims, computing algorithm: ChecksumAlgorithm? = nil) {
+  /// Digests for `claims`, and the checksum by `algorithm` too when the client sends none, or in any case.
+  package init(
+    _ claims: BodyClaims, computing algorithm: ChecksumAlgorithm? = nil, always: Bool = false
+  ) {
     self.claims = claims
     var state = State()
     if case .sha256 = claims.payload { state.sha256 = Digest(.sha256) }
     state.checksum = (claims.checksumAlgorithm ?? algorithm).map { ChecksumHasher($0) }
+    if always, let algorithm, let claimed = claims.checksumAlgorithm, claimed != algorithm {
+      state.otherChecksum = ChecksumHasher(algorithm)
+    }
     state.chunks = claims.chunks.map { [announcements] in ChunkSignatureChecker($0, announcements) }
     self.state = Mutex(state)
   }
@@ -54,6 +65,7 @@ package final class BodyDigests: Sendable {
       state.md5?.update(bytes)
       state.sha256?.update(bytes)
       state.checksum?.update(bytes)
+      state.otherChecksum?.update(bytes)
       state.chunks?.update(bytes)
       state.size += UInt64(bytes.count)
     }
@@ -71,7 +83,8 @@ package final class BodyDigests: Sendable {
     let found = state.withLock { state in
       Found(
         summary: BodySummary(
-          md5: state.md5?.finish() ?? [], checksum: state.checksum?.finish(), size: state.size),
+          md5: state.md5?.finish() ?? [], checksum: state.checksum?.finish(),
+          otherChecksum: state.otherChecksum?.finish(), size: state.size),
         sha256: state.sha256?.finish(),
         chunksAreRight: state.chunks?.isComplete(trailers: hasTrailer ? trailers : nil) ?? true)
     }

@@ -22,13 +22,16 @@ package final class PlainBody {
 
   /// The plain form of the body that `source` reads.
   ///
-  /// - Parameter algorithm: of the checksum to compute when the client sends none.
+  /// - Parameters:
+  ///   - algorithm: of the checksum to compute when the client sends none.
+  ///   - always: Whether to compute it also when the client sends another.
   package init(
-    _ claims: BodyClaims, computing algorithm: ChecksumAlgorithm? = nil, source: @escaping Source
+    _ claims: BodyClaims, computing algorithm: ChecksumAlgorithm? = nil, always: Bool = false,
+    source: @escaping Source
   ) {
     self.claims = claims
     self.source = source
-    digests = BodyDigests(claims, computing: algorithm)
+    digests = BodyDigests(claims, computing: algorithm, always: always)
     if case .chunked(let isSigned, let hasTrailer) = claims.payload {
       decoder = AWSChunkedDecoder(
         isSigned: isSigned, hasTrailer: hasTrailer, decodedLength: claims.plainLength ?? 0)

@@ -61,7 +61,10 @@ extension S3Error {
           Detail("MinSizeAllowed", String(MultipartUploads.partBytesMin)),
           Detail("PartNumber", String(number)),
         ])
-    case .entityTooLarge: self.init(.entityTooLarge)
+    case .entityTooLarge(let size, let max):
+      self.init(
+        .entityTooLarge,
+        details: [Detail("ProposedSize", String(size)), Detail("MaxSizeAllowed", String(max))])
     case .storageFull: self.init(.insufficientStorage)
     case .storageFailed:
       self.init(

@@ -41,8 +41,8 @@ package enum ModelError: Error, Equatable, Sendable {
   case invalidPartOrder
   /// A part other than the last is smaller than 5 MiB.
   case entityTooSmall(number: Int, sizeBytes: UInt64)
-  /// The object would be larger than Grange stores.
-  case entityTooLarge
+  /// An object or a part would have `sizeBytes`, or more, and may have `maxBytes`.
+  case entityTooLarge(sizeBytes: UInt64, maxBytes: UInt64)
 
   // The node and the cluster.
   /// Writes are refused for lack of space; `reason` is for the operator.

@@ -12,6 +12,8 @@ package final class Store: Sendable {
     package var inlineThresholdBytes = 8 << 10
     /// The least size of a part that is not the last; tests shrink it.
     package var partBytesMin = MultipartUploads.partBytesMin
+    /// The greatest size of a part, and of an object that is uploaded whole; tests shrink it.
+    package var uploadBytesMax = MultipartUploads.partBytesMax
     /// How long references of a superseded version stay: longer than a write that was overtaken may be tried
     /// again.
     ///

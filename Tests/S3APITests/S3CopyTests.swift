@@ -94,6 +94,12 @@ import Testing
       let same = try await node.expect(
         400, "PUT", "/bucket/large", headers: Self.source("/bucket/large"))
       #expect(same.code == "InvalidRequest")
+      for change: KeyValuePairs in [
+        ["x-amz-storage-class": "STANDARD"], ["x-amz-website-redirect-location": "/elsewhere"],
+      ] {
+        try await node.expect(
+          200, "PUT", "/bucket/large", headers: Self.source("/bucket/large", change))
+      }
       try await node.expect(
         200, "PUT", "/bucket/large",
         headers: Self.source("/bucket/large", ["x-amz-metadata-directive": "REPLACE"]))
@@ -171,6 +177,26 @@ import Testing
     }
   }
 
+  /// What encodes for forms writes a space as `+`, and a plus as `%2B`.
+  @Test func aPlusInTheSourceIsASpace() throws {
+    try SimulatedS3.run { node in
+      try await Self.fill(node)
+      try await node.expect(200, "PUT", "/bucket/cp/x%20y", body: [1])
+      try await node.expect(200, "PUT", "/bucket/cp/x+y", body: [2])
+      let sources: [(String, UInt8)] = [
+        ("bucket%2Fcp%2Fx+y", 1), ("/bucket/cp/x%20y", 1), ("/bucket/cp/x%2By", 2),
+      ]
+      let target = try await Self.begin(node)
+      for (source, byte) in sources {
+        try await node.expect(200, "PUT", "/bucket/a", headers: Self.source(source))
+        #expect(try await node.expect(200, "GET", "/bucket/a").body == [byte])
+        let part = try await node.expect(
+          200, "PUT", target + "&partNumber=1", headers: Self.source(source))
+        #expect(try part.xml().text(of: "ETag") == "\"\(Hex.encode(Digests.md5([byte])))\"")
+      }
+    }
+  }
+
   @Test func conditionsAreThoseOfTheSource() throws {
     try SimulatedS3.run { node in
       try await Self.fill(node)
@@ -229,7 +255,8 @@ import Testing
       ).xml()
       let completion = """
         <CompleteMultipartUpload><Part><PartNumber>3</PartNumber><ETag>\(
-          part.text(of: "ETag") ?? "")</ETag></Part></CompleteMultipartUpload>
+          part.text(of: "ETag") ?? "")</ETag><ChecksumCRC32>\(
+          part.text(of: "ChecksumCRC32") ?? "")</ChecksumCRC32></Part></CompleteMultipartUpload>
         """
       try await node.expect(200, "POST", target, body: Array(completion.utf8))
       try await node.expect(

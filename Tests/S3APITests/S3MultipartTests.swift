@@ -25,9 +25,11 @@ import Testing
     return (number, try #require(part.headers["etag"]))
   }
 
-  private static func completion(_ parts: [(Int, String)]) -> [UInt8] {
-    let listed = parts.map {
-      "<Part><PartNumber>\($0.0)</PartNumber><ETag>\($0.1)</ETag></Part>"
+  /// - Parameter sums: a checksum element for each part.
+  private static func completion(_ parts: [(Int, String)], sums: [String] = []) -> [UInt8] {
+    let listed = parts.enumerated().map { index, part in
+      "<Part><PartNumber>\(part.0)</PartNumber><ETag>\(part.1)</ETag>"
+        + (index < sums.count ? sums[index] : "") + "</Part>"
     }
     return Array("<CompleteMultipartUpload>\(listed.joined())</CompleteMultipartUpload>".utf8)
   }
@@ -132,7 +134,12 @@ import Testing
         try await Self.put(node, upload, 1, Self.first),
         try await Self.put(node, upload, 3, Self.second),
       ]
-      let done = try await node.expect(200, "POST", upload, body: Self.completion(parts)).xml()
+      let sums = [Self.first, Self.second].map {
+        "<ChecksumCRC32>\(Self.sum(.crc32, $0).base64)</ChecksumCRC32>"
+      }
+      let done = try await node.expect(
+        200, "POST", upload, body: Self.completion(parts, sums: sums)
+      ).xml()
       let target = "/bucket/k?attributes"
       let all: HTTPHeaders = [
         "x-amz-object-attributes": "ETag,Checksum, ObjectParts,StorageClass,ObjectSize"
@@ -142,7 +149,8 @@ import Testing
       #expect(answer.text(of: "ObjectSize") == "\(Self.first.count + Self.second.count)")
       #expect(answer.text(of: "StorageClass") == "STANDARD")
       let checksum = try #require(answer.child("Checksum"))
-      #expect(checksum.text(of: "ChecksumCRC32") == done.text(of: "ChecksumCRC32"))
+      let whole = try #require(checksum.text(of: "ChecksumCRC32"))
+      #expect(done.text(of: "ChecksumCRC32") == whole + "-2")
       #expect(checksum.text(of: "ChecksumType") == "COMPOSITE")
       let listed = try #require(answer.child("ObjectParts"))
       #expect(listed.text(of: "PartsCount") == "2")
@@ -224,11 +232,15 @@ import Testing
         400, "PUT", upload + "&partNumber=3", headers: ["x-amz-checksum-crc32": "NhCmhg=="],
         body: Array("hello".utf8))
       #expect(wrong.code == "InvalidRequest")
+      let both = [Self.first, Self.second].map { Self.sum(.crc32c, $0) }
       let sum =
         type == "COMPOSITE"
-        ? Self.crc32c(Self.crc32c(Self.first).value + Self.crc32c(Self.second).value).base64 + "-2"
-        : Self.crc32c(Self.first + Self.second).base64
-      let document = Self.completion(parts)
+        ? Self.sum(.crc32c, both[0].value + both[1].value).base64 + "-2"
+        : Self.sum(.crc32c, Self.first + Self.second).base64
+      let document = Self.completion(
+        parts,
+        sums: type == "COMPOSITE"
+          ? both.map { "<ChecksumCRC32C>\($0.base64)</ChecksumCRC32C>" } : [])
       let other = try await node.expect(
         400, "POST", upload, headers: ["x-amz-checksum-crc32c": "AAAAAA=="], body: document)
       #expect(other.code == "BadDigest")
@@ -242,9 +254,107 @@ import Testing
     }
   }
 
-  private static func crc32c(_ bytes: [UInt8]) -> ObjectChecksum {
-    ObjectChecksum(
-      algorithm: .crc32c,
-      value: withUnsafeBytes(of: CRC32C.checksum(bytes).bigEndian) { Array($0) })
+  /// What a completion says about checksums, and the code of the refusal; `nil` for none.
+  struct Claim: Sendable {
+    var type = "COMPOSITE"
+    /// Of the part; empty for none.
+    var part = "<ChecksumCRC32>NhCmhg==</ChecksumCRC32>"
+    var headers: HTTPHeaders = [:]
+    var code: String?
+  }
+
+  private static let sha256 = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
+
+  /// Of one part, "hello", whose CRC-32 is NhCmhg==.
+  private static let claims: [Claim] = [
+    Claim(),
+    Claim(part: "", code: "InvalidRequest"),
+    Claim(part: "<ChecksumCRC32>AAAAAA==</ChecksumCRC32>", code: "InvalidPart"),
+    // Right, and yet nothing that this upload could compare.
+    Claim(part: "<ChecksumSHA256>\(sha256)</ChecksumSHA256>", code: "BadDigest"),
+    Claim(headers: ["x-amz-checksum-sha256": sha256], code: "BadDigest"),
+    Claim(headers: ["x-amz-checksum-type": "FULL_OBJECT"], code: "BadDigest"),
+    Claim(headers: ["x-amz-checksum-type": "PARTS"], code: "InvalidRequest"),
+    Claim(headers: ["x-amz-checksum-crc32": "FKTmaw==-1"]),
+    Claim(headers: ["x-amz-checksum-crc32": "FKTmaw=="]),
+    Claim(headers: ["x-amz-checksum-crc32": "FKTmaw==-2"], code: "BadDigest"),
+    Claim(headers: ["x-amz-checksum-crc32": "FKTmaw==-x"], code: "InvalidRequest"),
+    Claim(headers: ["x-amz-checksum-crc32": "FKTmaw==-1-1"], code: "InvalidRequest"),
+    Claim(headers: ["x-amz-checksum-crc32": "NhCmhg==-1"], code: "BadDigest"),
+    Claim(type: "FULL_OBJECT", part: ""),
+    Claim(type: "FULL_OBJECT", part: "", headers: ["x-amz-checksum-crc32": "NhCmhg=="]),
+    Claim(
+      type: "FULL_OBJECT", headers: ["x-amz-checksum-crc32": "NhCmhg==-1"], code: "BadDigest"),
+    Claim(
+      type: "FULL_OBJECT", headers: ["x-amz-checksum-type": "COMPOSITE"], code: "BadDigest"),
+  ]
+
+  @Test(arguments: claims)
+  func noChecksumOfACompletionGoesUncompared(claim: Claim) throws {
+    try SimulatedS3.run { node in
+      let upload = try await Self.begin(
+        node, ["x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": claim.type])
+      let part = try await Self.put(node, upload, 1, Array("hello".utf8))
+      let answer = try await node.expect(
+        claim.code == nil ? 200 : 400, "POST", upload, headers: claim.headers,
+        body: Self.completion([part], sums: [claim.part]))
+      #expect(answer.code == claim.code)
+    }
+  }
+
+  /// As in S3 since 2025: the object has a CRC-64 of all bytes, and its parts are not listed.
+  @Test func withoutAnAlgorithmTheServerHasItsOwn() throws {
+    try SimulatedS3.run { node in
+      let upload = try await Self.begin(node)
+      let one = try await node.expect(200, "PUT", upload + "&partNumber=1", body: Self.first)
+      #expect(
+        one.headers["x-amz-checksum-crc64nvme"] == Self.sum(.crc64nvme, Self.first).base64)
+      // A part may come with a checksum of its own.
+      let two = try await node.expect(
+        200, "PUT", upload + "&partNumber=2",
+        headers: ["x-amz-checksum-crc32": Self.sum(.crc32, Self.second).base64], body: Self.second)
+      #expect(two.headers["x-amz-checksum-crc64nvme"] == nil)
+      let listed = try await node.expect(200, "GET", upload).xml().children(named: "Part")
+      #expect(listed.map { $0.text(of: "ChecksumCRC64NVME") } == [nil, nil])
+      let parts = try zip([1, 2], [one, two]).map { ($0, try #require($1.headers["etag"])) }
+      for (sums, header, code) in [
+        (["", "<ChecksumCRC32>AAAAAA==</ChecksumCRC32>"], "COMPOSITE", "InvalidPart"),
+        (["<ChecksumCRC32>AAAAAA==</ChecksumCRC32>"], "FULL_OBJECT", "InvalidPart"),
+        ([], "COMPOSITE", "BadDigest"),
+      ] {
+        let answer = try await node.expect(
+          400, "POST", upload, headers: ["x-amz-checksum-type": header],
+          body: Self.completion(parts, sums: sums))
+        #expect(answer.code == code)
+      }
+      let sum = Self.sum(.crc64nvme, Self.first + Self.second).base64
+      let wrong = try await node.expect(
+        400, "POST", upload, headers: ["x-amz-checksum-crc64nvme": "AAAAAAAAAAA="],
+        body: Self.completion(parts))
+      #expect(wrong.code == "BadDigest")
+      let done = try await node.expect(
+        200, "POST", upload, headers: ["x-amz-checksum-crc64nvme": sum],
+        body: Self.completion(parts)
+      ).xml()
+      #expect(done.text(of: "ChecksumCRC64NVME") == sum)
+      let head = try await node.expect(
+        200, "HEAD", "/bucket/k", headers: ["x-amz-checksum-mode": "ENABLED"])
+      #expect(head.headers["x-amz-checksum-crc64nvme"] == sum)
+      #expect(head.headers["x-amz-checksum-type"] == "FULL_OBJECT")
+      let attributes = try await node.expect(
+        200, "GET", "/bucket/k?attributes",
+        headers: ["x-amz-object-attributes": "Checksum,ObjectParts"]
+      ).xml()
+      #expect(attributes.child("Checksum")?.text(of: "ChecksumCRC64NVME") == sum)
+      let told = try #require(attributes.child("ObjectParts"))
+      #expect(told.text(of: "PartsCount") == "2")
+      #expect(told.children(named: "Part").isEmpty)
+    }
+  }
+
+  private static func sum(_ algorithm: ChecksumAlgorithm, _ bytes: [UInt8]) -> ObjectChecksum {
+    var hasher = ChecksumHasher(algorithm)
+    bytes.withUnsafeBytes { hasher.update($0) }
+    return hasher.finish()
   }
 }

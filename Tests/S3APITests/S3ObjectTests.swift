@@ -44,6 +44,34 @@ import Testing
     }
   }
 
+  /// Nothing of it is done here, and S3 refuses what it does not know.
+  @Test(arguments: [
+    ("x-amz-storage-class", "FLOPPY", "InvalidStorageClass"),
+    ("x-amz-storage-class", "standard", "InvalidStorageClass"),
+    ("x-amz-storage-class", "GLACIER_IR", nil),
+    ("x-amz-acl", "friends", "InvalidArgument"), ("x-amz-acl", "public-read", nil),
+  ])
+  func madeUpNamesAreRefused(name: String, value: String, code: String?) throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      try await node.expect(200, "PUT", "/bucket/k")
+      var headers = HTTPHeaders()
+      headers.append(name, value)
+      var copying = headers
+      copying.append("x-amz-copy-source", "bucket/k")
+      var requests = [
+        ("PUT", "/bucket/a", headers), ("PUT", "/bucket/b", copying),
+        ("POST", "/bucket/c?uploads", headers),
+      ]
+      if name == "x-amz-acl" { requests.append(("PUT", "/bucket2", headers)) }
+      for (method, target, headers) in requests {
+        let answer = try await node.expect(
+          code == nil ? 200 : 400, method, target, headers: headers)
+        #expect(answer.code == code)
+      }
+    }
+  }
+
   @Test(arguments: [0, 1, 8192, 8193, 3_000_000])
   func anObjectComesBackAsItWasPut(size: Int) throws {
     let bytes = Array(Self.large[..<size])

@@ -49,6 +49,9 @@ package struct ObjectVersion: Sendable {
     hasParts ? parts.range(of: number) : nil
   }
 
+  /// Whether its parts have checksums.
+  package var hasPartChecksums: Bool { hasParts && !partChecksums.isEmpty }
+
   /// The checksum of the part with `number`; `nil` when there is none.
   package func checksum(ofPart number: Int) -> ObjectChecksum? {
     parts.index(of: number).flatMap { checksum(at: $0, of: parts.count) }

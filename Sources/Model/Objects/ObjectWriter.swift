@@ -43,7 +43,8 @@ package final class ObjectWriter {
   ///   - source: Writes the next bytes into the buffer and returns how many; 0 at the end.
   ///   - observe: Sees every byte once, in order, one call at a time, possibly on another thread; all calls
   ///     are over when `append` returns. Digests go here.
-  /// - Throws: what `source` throws, `storageFull`, `quotaExceeded`, `quorumUnavailable`, `noSuchBucket`.
+  /// - Throws: what `source` throws, `entityTooLarge`, `storageFull`, `quotaExceeded`, `quorumUnavailable`,
+  ///   `noSuchBucket`.
   ///   `abandon` must follow.
   package func append(
     announced: UInt64? = nil,
@@ -52,10 +53,13 @@ package final class ObjectWriter {
   ) async throws {
     precondition(!usesBlocks && inline.isEmpty, "append is called once")
     var forecast = try QuotaForecast(parts, bucket, .version(key, .null))
+    var limit = UploadLimit(parts)
+    try limit.check(announced ?? 0)
     try forecast.check(announced ?? 0)
     try await parts.requireRoom()
     func limited(_ buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
       let count = try await source(buffer)
+      try limit.didReceive(count)
       try forecast.didReceive(count)
       return count
     }

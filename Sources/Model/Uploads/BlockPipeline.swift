@@ -84,7 +84,6 @@ package final class BlockPipeline {
   /// Hands a block over to be made durable, once there is room for it.
   func submit(_ buffer: BlockBuffer, _ observe: @escaping Observer) async throws {
     sizeBytes += UInt64(buffer.contents.count)
-    guard sizeBytes <= RowLimits.objectBytesMax else { throw ModelError.entityTooLarge }
     try await session.renewIfDue()
     // In order: the block before must have been observed.
     _ = try await hashing?.value

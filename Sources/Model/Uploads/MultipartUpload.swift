@@ -10,6 +10,9 @@ package struct MultipartUpload: Equatable, Sendable {
   /// What the object will carry; without an ETag, and with the checksum algorithm and type as sums of no
   /// bytes when the client named them.
   package var metadata: ObjectMetadata
+
+  /// The checksum algorithm that the client named.
+  package var checksumAlgorithm: ChecksumAlgorithm? { metadata.checksums.first?.algorithm }
 }
 
 /// A part that was uploaded.

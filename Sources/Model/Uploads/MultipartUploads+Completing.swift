@@ -38,7 +38,9 @@ extension MultipartUploads {
       layout.append(
         number: row.number, sizeBytes: row.part.sizeBytes, blockBytes: row.part.blockBytes)
       size += row.part.sizeBytes
-      guard size <= RowLimits.objectBytesMax else { throw ModelError.entityTooLarge }
+      guard size <= Self.objectBytesMax else {
+        throw ModelError.entityTooLarge(sizeBytes: size, maxBytes: Self.objectBytesMax)
+      }
     }
     let metadata = try metadata(upload, uploaded)
     let assembly = ObjectAssembly(parts, bucket: bucket, key: key)
@@ -49,7 +51,7 @@ extension MultipartUploads {
       try await checkUnchanged(rows, bucket: bucket, key: key, id: id)
       let object = VersionRow.Object(
         lastModified: parts.runtime.wallNow, sizeBytes: size, metadata: metadata, multipart: id,
-        parts: layout, partChecksums: Self.checksums(of: rows, as: metadata), content: content)
+        parts: layout, partChecksums: Self.checksums(of: rows, named: upload), content: content)
       try assembly.willSendEntry()
       return try await parts.put(
         object, uploadID: assembly.session.id, bucket: bucket, key: key)
@@ -63,11 +65,12 @@ extension MultipartUploads {
     }
   }
 
-  /// The parts' checksums one after the other; none unless each part has one like the object's.
+  /// The parts' checksums one after the other, of the algorithm that the client named at the beginning; none unless
+  /// each part has one.
   private static func checksums(
-    of rows: [NumberedPart], as metadata: ObjectMetadata
+    of rows: [NumberedPart], named upload: MultipartUpload
   ) -> [UInt8] {
-    guard let algorithm = metadata.checksums.first?.algorithm else { return [] }
+    guard let algorithm = upload.checksumAlgorithm else { return [] }
     let sums = rows.compactMap { row in
       row.part.checksums.first { $0.algorithm == algorithm }?.value
     }

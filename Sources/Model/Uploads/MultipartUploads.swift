@@ -10,6 +10,10 @@ package final class MultipartUploads: Sendable {
   package static let partNumberMax = 10_000
   /// S3's least size of a part that is not the last.
   package static let partBytesMin: UInt64 = 5 << 20
+  /// S3's greatest size of a part, and of an object that is uploaded whole.
+  package static let partBytesMax: UInt64 = 5 << 30
+  /// S3's greatest size of an object: as many of the largest parts as there may be, 48.8 TiB.
+  package static let objectBytesMax = UInt64(partNumberMax) * partBytesMax
 
   let parts: StoreParts
   let objects: Objects

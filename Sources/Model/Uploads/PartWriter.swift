@@ -35,10 +35,13 @@ package final class PartWriter {
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) async throws {
     var forecast = try forecast()
+    var limit = UploadLimit(parts)
+    try limit.check(announced ?? 0)
     try forecast.check(announced ?? 0)
     try await parts.requireRoom()
     func limited(_ buffer: UnsafeMutableRawBufferPointer) async throws -> Int {
       let count = try await source(buffer)
+      try limit.didReceive(count)
       try forecast.didReceive(count)
       return count
     }
@@ -49,11 +52,13 @@ package final class PartWriter {
 
   /// As `append`, with bytes of an object: `range` of `source`.
   ///
-  /// - Throws: `invalidRange`; `sourceChanged` when the source was replaced or deleted and its bytes are gone.
+  /// - Throws: `invalidRange`; `entityTooLarge`; `sourceChanged` when the source was replaced or deleted and its
+  ///   bytes are gone.
   package func append(
     copying source: ObjectVersion, _ range: Range<UInt64>,
     observe: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
   ) async throws {
+    try UploadLimit(parts).check(UInt64(range.count))
     try forecast().check(UInt64(range.count))
     try await parts.requireRoom()
     try await ModelError.translating {

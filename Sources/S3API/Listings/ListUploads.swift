@@ -35,17 +35,23 @@ enum ListUploads {
       xml.element("NextPartNumberMarker", parts.last?.number ?? after)
       xml.element("MaxParts", limit)
       xml.element("IsTruncated", page.isTruncated && limit > 0)
-      for part in parts { write(part, to: &xml) }
+      for part in parts { write(part, of: page.upload, to: &xml) }
     }
   }
 
-  private static func write(_ part: UploadedPart, to xml: inout XMLWriter) {
+  private static func write(
+    _ part: UploadedPart, of upload: MultipartUpload, to xml: inout XMLWriter
+  ) {
     xml.element("Part") { xml in
       xml.element("PartNumber", part.number)
       xml.element("LastModified", CivilTime(part.lastModified).iso8601)
       xml.element("ETag", "\"\(part.etag)\"")
       xml.element("Size", part.sizeBytes)
-      for checksum in part.checksums {
+      // Of an upload begun without an algorithm S3 shows no checksum that it computed of itself.
+      for checksum in part.checksums
+      where upload.checksumAlgorithm != nil
+        || checksum.algorithm != MultipartChecksums.defaultAlgorithm
+      {
         xml.element(checksum.algorithm.elementName, checksum.base64)
       }
     }

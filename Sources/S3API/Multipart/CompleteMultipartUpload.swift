@@ -1,11 +1,10 @@
 // CompleteMultipartUpload: the parts become the object.
 
-package import APICommon
-import Base
-package import Codecs
+import APICommon
+import Codecs
 import Crypto
 import HTTP
-package import Model
+import Model
 
 /// Completions of multipart uploads.
 enum CompleteMultipartUpload {
@@ -43,24 +42,14 @@ enum CompleteMultipartUpload {
     _ upload: MultipartUpload, _ parts: [UploadedPart], named: [NamedPart],
     _ expectation: CompletionExpectation
   ) throws(S3Error) -> ObjectMetadata {
-    for (part, named) in zip(parts, named) {
-      for checksum in named.checksums where !part.checksums.contains(checksum) {
-        // S3 lets a client name a checksum that the part was not uploaded with; only a different one is
-        // wrong.
-        if part.checksums.contains(where: { $0.algorithm == checksum.algorithm }) {
-          throw S3Error(.invalidPart, details: [S3Error.Detail("PartNumber", String(part.number))])
-        }
-      }
-    }
+    for (part, named) in zip(parts, named) { try named.check(against: part, of: upload) }
     var metadata = upload.metadata
     metadata.etag = MultipartUploads.etag(of: parts)
-    metadata.checksums = []
-    if let algorithm = upload.metadata.checksums.first?.algorithm,
-      let checksum = MultipartChecksums.combine(algorithm, metadata.checksumType, parts)
-    {
-      metadata.checksums = [checksum]
-    }
-    try expectation.check(metadata, parts)
+    // None when a part is of a time when there was no default.
+    let checksum = MultipartChecksums.combine(
+      upload.checksumAlgorithm ?? MultipartChecksums.defaultAlgorithm, metadata.checksumType, parts)
+    metadata.checksums = checksum.map { [$0] } ?? []
+    try expectation.check(metadata, of: upload, parts)
     return metadata
   }
 
@@ -75,125 +64,6 @@ enum CompleteMultipartUpload {
       xml.element("Key", key.string)
       xml.element("ETag", "\"\(version.metadata.etag)\"")
       MultipartChecksums.write(version, to: &xml)
-    }
-  }
-}
-
-/// A part as the document names it.
-package struct NamedPart: Equatable, Sendable {
-  package let number: Int
-  /// Without quotes.
-  package let etag: String
-  package let checksums: [ObjectChecksum]
-
-  /// The parts of a `CompleteMultipartUpload`, from 1 to 10,000.
-  ///
-  /// - Throws: `MalformedXML`; `InvalidArgument` for a number below 1; `InvalidPart` when a checksum cannot be read.
-  package static func all(in document: XMLElement) throws(S3Error) -> [NamedPart] {
-    let elements = document.children(named: "Part")
-    guard (1...MultipartUploads.partNumberMax).contains(elements.count) else {
-      throw S3Error(.malformedXML, "A completion names from 1 to 10,000 parts.")
-    }
-    var parts: [NamedPart] = []
-    for element in elements { parts.append(try NamedPart(element)) }
-    return parts
-  }
-
-  /// Reads a `Part`.
-  ///
-  /// - Throws: as `all`.
-  package init(_ element: XMLElement) throws(S3Error) {
-    guard let text = element.trimmedText(of: "PartNumber"),
-      let etag = element.trimmedText(of: "ETag")
-    else { throw Self.incomplete }
-    let isNegative = text.hasPrefix("-")
-    guard let number = Int(digits: text.utf8.dropFirst(isNegative ? 1 : 0)) else {
-      throw Self.incomplete
-    }
-    guard number >= 1, !isNegative else {
-      throw S3Error(
-        .invalidArgument, "PartNumber must be >= 1",
-        details: [
-          S3Error.Detail("ArgumentName", "partNumber"), S3Error.Detail("ArgumentValue", text),
-        ])
-    }
-    self.number = number
-    self.etag = String(
-      decoding: etag.utf8.filter { $0 != UInt8(ascii: "\"") }, as: UTF8.self)
-    var checksums: [ObjectChecksum] = []
-    for algorithm in ChecksumAlgorithm.allCases {
-      guard let text = element.text(of: "\(algorithm.elementName)") else { continue }
-      guard let checksum = ObjectChecksum(algorithm, base64: text) else {
-        throw S3Error(.invalidPart, details: [S3Error.Detail("PartNumber", String(number))])
-      }
-      checksums.append(checksum)
-    }
-    self.checksums = checksums
-  }
-
-  private static var incomplete: S3Error {
-    S3Error(.malformedXML, "Each part needs a PartNumber and an ETag.")
-  }
-}
-
-/// What the headers of a completion say about the object that comes of it.
-struct CompletionExpectation {
-  private let type: ChecksumType?
-  /// As text: a composite checksum has a number of parts behind it.
-  private let checksum: (algorithm: ChecksumAlgorithm, text: String)?
-  private let sizeBytes: UInt64?
-
-  init(_ headers: HTTPHeaders) throws(S3Error) {
-    if let name = headers["x-amz-checksum-type"] {
-      guard let type = ChecksumType(name: name) else {
-        throw S3Error(.invalidRequest, "The header x-amz-checksum-type is not valid.")
-      }
-      self.type = type
-    } else {
-      type = nil
-    }
-    if let text = headers["x-amz-mp-object-size"] {
-      guard let size = UInt64(digits: text.utf8) else {
-        throw S3Error(.invalidRequest, "The header x-amz-mp-object-size is not a number.")
-      }
-      sizeBytes = size
-    } else {
-      sizeBytes = nil
-    }
-    var found: (algorithm: ChecksumAlgorithm, text: String)?
-    for algorithm in ChecksumAlgorithm.allCases {
-      guard let text = headers[algorithm.headerName] else { continue }
-      guard found == nil else {
-        throw S3Error(.invalidRequest, "Expecting a single x-amz-checksum- header.")
-      }
-      found = (algorithm, text)
-    }
-    checksum = found
-  }
-
-  /// Compares with what would be stored.
-  ///
-  /// - Throws: `InvalidRequest`, `BadDigest`.
-  func check(_ metadata: ObjectMetadata, _ parts: [UploadedPart]) throws(S3Error) {
-    if let sizeBytes, sizeBytes != parts.reduce(0, { $0 + $1.sizeBytes }) {
-      throw S3Error(.invalidRequest, "The parts do not add up to x-amz-mp-object-size.")
-    }
-    if let type, !metadata.checksums.isEmpty, type != metadata.checksumType {
-      throw S3Error(.invalidRequest, "The upload was begun with another x-amz-checksum-type.")
-    }
-    guard let checksum else { return }
-    let stored = metadata.checksums.first { $0.algorithm == checksum.algorithm }
-    // Of an upload that was begun without an algorithm, the parts may still add up to a full checksum.
-    let computed =
-      stored
-      ?? MultipartChecksums.combine(checksum.algorithm, type ?? metadata.checksumType, parts)
-    guard let computed else {
-      throw S3Error(
-        .invalidRequest, "The parts have no \(checksum.algorithm.name) to compare with.")
-    }
-    let sent = checksum.text.split(separator: "-").first.map(String.init) ?? ""
-    guard sent == computed.base64 else {
-      throw S3Error(.badDigest, "The \(checksum.algorithm.headerName) is not that of the object.")
     }
   }
 }

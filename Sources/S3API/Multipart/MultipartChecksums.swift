@@ -24,6 +24,10 @@ package enum MultipartChecksums {
     return algorithm
   }
 
+  /// The algorithm of objects whose client names none, as in S3 since 2025: the checksum is of the full object, and
+  /// those of parts add up to it.
+  static let defaultAlgorithm = ChecksumAlgorithm.crc64nvme
+
   /// The type of an upload with `algorithm` when the client names none.
   static func defaultType(_ algorithm: ChecksumAlgorithm) -> ChecksumType {
     algorithm == .crc64nvme ? .fullObject : .composite
@@ -37,10 +41,11 @@ package enum MultipartChecksums {
     }
   }
 
-  /// The checksum of the object made of `parts`; `nil` when one of them has none.
+  /// The checksum of the object made of `parts`; `nil` when one of them has none, or S3 does not know the combination.
   package static func combine(
     _ algorithm: ChecksumAlgorithm, _ type: ChecksumType, _ parts: [UploadedPart]
   ) -> ObjectChecksum? {
+    guard isValid(algorithm, type) else { return nil }
     var sums: [(value: [UInt8], sizeBytes: UInt64)] = []
     for part in parts {
       guard let checksum = part.checksums.first(where: { $0.algorithm == algorithm }) else {
@@ -97,13 +102,19 @@ package enum MultipartChecksums {
   }
 
   /// Writes the checksums of an object and their type; nothing when it has none.
-  static func write(_ version: ObjectVersion, to xml: inout XMLWriter) {
+  ///
+  /// - Parameter namesPartCount: Whether the number of parts stands behind composite ones.
+  static func write(
+    _ version: ObjectVersion, namesPartCount: Bool = true, to xml: inout XMLWriter
+  ) {
     let metadata = version.metadata
     guard !metadata.checksums.isEmpty else { return }
     for checksum in metadata.checksums {
       xml.element(
         checksum.algorithm.elementName,
-        text(checksum, type: metadata.checksumType, partCount: version.partCount))
+        namesPartCount
+          ? text(checksum, type: metadata.checksumType, partCount: version.partCount)
+          : checksum.base64)
     }
     xml.element("ChecksumType", metadata.checksumType.name)
   }

@@ -79,8 +79,10 @@ package enum MultipartEndpoints {
     try request.requireFraming()
     let bucket = try await request.bucket(anyOf: .write)
     let place = try await place(request, in: bucket)
-    let expected = place.upload.metadata.checksums.first?.algorithm
-    let body = try request.plainBody(computing: expected)
+    let expected = place.upload.checksumAlgorithm
+    // Without a named algorithm the object gets a checksum all the same, whatever the parts come with.
+    let body = try request.plainBody(
+      computing: expected ?? MultipartChecksums.defaultAlgorithm, always: expected == nil)
     if let expected, let sent = body.claims.checksumAlgorithm, sent != expected {
       throw S3Error(
         .invalidRequest, "The upload was begun with \(expected.name); the part has \(sent.name).")
@@ -100,9 +102,10 @@ package enum MultipartEndpoints {
       throw error
     }
     let part = try await writer.commit(
-      etag: Hex.encode(summary.md5), checksums: summary.checksum.map { [$0] } ?? [])
+      etag: Hex.encode(summary.md5), checksums: summary.checksums)
     var headers: HTTPHeaders = ["etag": "\"\(part.etag)\""]
-    for checksum in part.checksums {
+    // The client's own, if it sent one.
+    if let checksum = summary.checksum {
       headers.append(checksum.algorithm.headerName, checksum.base64)
     }
     try await request.exchange.respond(200, headers: headers)

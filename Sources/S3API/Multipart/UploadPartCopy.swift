@@ -18,7 +18,8 @@ enum UploadPartCopy {
     let range = try range(request.headers, of: source)
     let writer = try await request.store.uploads.partWriter(
       bucket: bucket, key: place.key, id: place.upload.id, number: place.number)
-    let digests = BodyDigests(.none, computing: place.upload.metadata.checksums.first?.algorithm)
+    let algorithm = place.upload.checksumAlgorithm ?? MultipartChecksums.defaultAlgorithm
+    let digests = BodyDigests(.none, computing: algorithm)
     let summary: BodySummary
     do {
       try await writer.append(copying: source, range) { digests.observe($0) }
@@ -28,7 +29,7 @@ enum UploadPartCopy {
       throw error
     }
     let part = try await writer.commit(
-      etag: Hex.encode(summary.md5), checksums: summary.checksum.map { [$0] } ?? [])
+      etag: Hex.encode(summary.md5), checksums: summary.checksums)
     try await request.respond(xml: "CopyPartResult") { xml in
       xml.element("LastModified", CivilTime(part.lastModified).iso8601)
       xml.element("ETag", "\"\(part.etag)\"")
@@ -42,7 +43,10 @@ enum UploadPartCopy {
   private static func range(
     _ headers: HTTPHeaders, of source: ObjectVersion
   ) throws(S3Error) -> Range<UInt64> {
-    guard let text = headers["x-amz-copy-source-range"] else { return 0..<source.sizeBytes }
+    guard let text = headers["x-amz-copy-source-range"] else {
+      guard source.sizeBytes <= MultipartUploads.partBytesMax else { throw tooLarge }
+      return 0..<source.sizeBytes
+    }
     let bounds = text.dropFirst("bytes=".utf8.count).split(
       separator: "-", omittingEmptySubsequences: false)
     guard text.hasPrefix("bytes="), bounds.count == 2,
@@ -58,5 +62,13 @@ enum UploadPartCopy {
         "Range specified is not valid for source object of size: \(source.sizeBytes)")
     }
     return first..<last + 1
+  }
+
+  /// In S3's words, by which some clients know that they have to copy ranges.
+  private static var tooLarge: S3Error {
+    S3Error(
+      .invalidRequest,
+      "The specified copy source is larger than the maximum allowable size for a copy source: "
+        + "\(MultipartUploads.partBytesMax)")
   }
 }

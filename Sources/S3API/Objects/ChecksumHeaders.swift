@@ -15,7 +15,7 @@ enum ChecksumHeaders {
   private static let known = Set(ChecksumAlgorithm.allCases.map { $0.headerName })
 
   /// Whether the header with `name`, in lower case, holds a checksum, of whatever algorithm.
-  static func isChecksum(_ name: String) -> Bool {
+  private static func isChecksum(_ name: String) -> Bool {
     name.utf8.starts(with: prefix.utf8) && !aboutChecksums.contains(name)
   }
 

@@ -12,6 +12,9 @@ enum CopyObject {
   /// How often a copy begins anew because its source was replaced meanwhile.
   private static let attemptsMax = 3
 
+  /// Headers that ask for another object than the source is, even if it comes out the same.
+  private static let changingHeaders = ["x-amz-storage-class", ObjectHeaders.redirect]
+
   /// Answers `PUT /bucket/key` with a copy source.
   static func handle(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: .write)
@@ -20,10 +23,12 @@ enum CopyObject {
     // No object has tags, so to copy them and to replace them by none is the same.
     _ = try Self.replaces("x-amz-tagging-directive", request.headers)
     let algorithm = try MultipartChecksums.requestedAlgorithm(request.headers)
+    let changes =
+      replaces || algorithm != nil || changingHeaders.contains { request.headers.contains($0) }
     var attempts = 0
     while true {
       let source = try await CopySource.find(request)
-      if !replaces, source.bucket == bucket.id, source.key == key, algorithm == nil {
+      if !changes, source.bucket == bucket.id, source.key == key {
         throw S3Error(
           .invalidRequest, "An object can be copied onto itself only to change its headers.")
       }

@@ -6,6 +6,8 @@ import Codecs
 extension CopySource {
   /// Takes `/bucket/key` or `bucket/key` apart, percent-encoded, with or without `?versionId=`.
   ///
+  /// A `+` is a space, as in S3 and unlike in a path: the encoders for forms of Ruby, Java and Elixir write it so.
+  ///
   /// - Throws: `InvalidArgument`; `NotImplemented` for a version.
   package static func parse(_ text: String) throws(S3Error) -> (bucket: String, key: [UInt8]) {
     var path = Substring(text).utf8
@@ -17,7 +19,7 @@ extension CopySource {
       }
       path = path[..<mark]
     }
-    guard let decoded = PercentCoding.decode(path) else { throw invalid }
+    guard let decoded = PercentCoding.decode(path, plusIsSpace: true) else { throw invalid }
     let bytes = decoded.dropFirst(decoded.first == UInt8(ascii: "/") ? 1 : 0)
     guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")), slash > bytes.startIndex,
       let bucket = String(validating: bytes[..<slash], as: UTF8.self)

@@ -36,7 +36,10 @@ enum GetObjectAttributes {
       // Alone among S3's answers, this one has the ETag without quotes.
       if attributes.contains(.etag) { xml.element("ETag", metadata.etag) }
       if attributes.contains(.checksum), !metadata.checksums.isEmpty {
-        xml.element("Checksum") { xml in MultipartChecksums.write(version, to: &xml) }
+        // And composite checksums without the number of parts.
+        xml.element("Checksum") { xml in
+          MultipartChecksums.write(version, namesPartCount: false, to: &xml)
+        }
       }
       if attributes.contains(.parts), version.partCount > 0 {
         xml.element("ObjectParts") { xml in
@@ -78,9 +81,11 @@ enum GetObjectAttributes {
   private static func writeParts(
     of version: ObjectVersion, after: Int, limit: Int, to xml: inout XMLWriter
   ) {
+    xml.element("PartsCount", version.partCount)
+    // S3 lists parts only when they have checksums that the client asked for.
+    guard version.hasPartChecksums else { return }
     let rest = version.parts(after: after, limit: limit + 1)
     let page = rest.prefix(limit)
-    xml.element("PartsCount", version.partCount)
     xml.element("PartNumberMarker", after)
     xml.element("NextPartNumberMarker", page.last?.number ?? after)
     xml.element("MaxParts", limit)

@@ -13,7 +13,7 @@ enum PutObject {
     let bucket = try await request.bucket(anyOf: .write)
     let key = try request.key()
     let kept = try ObjectHeaders.read(request.headers)
-    let body = try request.plainBody()
+    let body = try request.plainBody(computing: MultipartChecksums.defaultAlgorithm)
     let writer = request.store.objects.writer(bucket: bucket, key: key)
     let summary: BodySummary
     do {
@@ -27,7 +27,7 @@ enum PutObject {
       await writer.abandon()
       throw error
     }
-    let checksums = summary.checksum.map { [$0] } ?? []
+    let checksums = summary.checksums
     let version = try await writer.commit(
       ObjectMetadata(etag: Hex.encode(summary.md5), headers: kept, checksums: checksums))
     var headers: HTTPHeaders = ["etag": "\"\(version.metadata.etag)\""]

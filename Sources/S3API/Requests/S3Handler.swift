@@ -101,6 +101,7 @@ package struct S3Handler: HTTPHandler {
     facts.operation = operation
     counters.count(operation)
     try Router.refuseWhatIsNotImplemented(operation, headers)
+    try KnownValues.check(operation, headers)
     let request = S3Request(
       exchange: exchange, headers: headers, target: target, address: address, caller: caller,
       store: store, runtime: runtime,

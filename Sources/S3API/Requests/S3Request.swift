@@ -120,25 +120,29 @@ final class S3Request {
 
   /// The body without its coding.
   ///
-  /// - Parameter algorithm: of the checksum to compute when the client sends none.
-  func plainBody(computing algorithm: ChecksumAlgorithm? = nil) throws(S3Error) -> PlainBody {
-    try plainBody(headers, computing: algorithm)
+  /// - Parameters:
+  ///   - algorithm: of the checksum to compute when the client sends none.
+  ///   - always: Whether to compute it also when the client sends another.
+  func plainBody(
+    computing algorithm: ChecksumAlgorithm? = nil, always: Bool = false
+  ) throws(S3Error) -> PlainBody {
+    try plainBody(headers, computing: algorithm, always: always)
   }
 
   /// The body without its coding, compared with what `headers` claim.
   func plainBody(
-    _ headers: HTTPHeaders, computing algorithm: ChecksumAlgorithm? = nil
+    _ headers: HTTPHeaders, computing algorithm: ChecksumAlgorithm? = nil, always: Bool = false
   ) throws(S3Error) -> PlainBody {
     let body = exchange.body
     let claims = try BodyClaims(
       headers, contentLength: body.contentLength, signature: caller.signature)
     guard let collectedBody else {
-      return PlainBody(claims, computing: algorithm) { buffer in
+      return PlainBody(claims, computing: algorithm, always: always) { buffer in
         try await body.read(into: buffer)
       }
     }
     var rest = collectedBody[...]
-    return PlainBody(claims, computing: algorithm) { buffer in
+    return PlainBody(claims, computing: algorithm, always: always) { buffer in
       let piece = rest.prefix(buffer.count)
       buffer.copyBytes(from: piece)
       rest = rest.dropFirst(piece.count)
