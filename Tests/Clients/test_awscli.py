@@ -194,7 +194,7 @@ def test_what_is_told_of_a_bucket_and_an_object(s3api, s3, bucket):
 
 
 def test_every_operation_has_its_command_here():
-    source = (state.ROOT / "Sources" / "S3API" / "S3Operation.swift").read_text()
+    source = (state.ROOT / "Sources" / "S3API" / "Requests" / "S3Operation.swift").read_text()
     operations = re.findall(r'^  case \w+ = "(\w+)"$', source, re.MULTILINE)
     assert len(operations) >= 18
     here = Path(__file__).read_text()
