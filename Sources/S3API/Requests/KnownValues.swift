@@ -12,13 +12,13 @@ package enum KnownValues {
   private static let storageClassHeader = "x-amz-storage-class"
   private static let aclHeader = "x-amz-acl"
 
-  /// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+  // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
   private static let storageClasses: Set<String> = [
     "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
     "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE", "FSX_OPENZFS", "FSX_ONTAP",
   ]
 
-  /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
+  // https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
   private static let cannedACLs: Set<String> = [
     "private", "public-read", "public-read-write", "aws-exec-read", "authenticated-read",
     "bucket-owner-read", "bucket-owner-full-control", "log-delivery-write",
@@ -32,8 +32,7 @@ package enum KnownValues {
   ) throws(S3Error) {
     switch operation {
     case .putObject, .copyObject, .createMultipartUpload:
-      if let name = headers[storageClassHeader], !name.isEmpty,
-        !storageClasses.contains(name) {
+      if let name = headers[storageClassHeader], !name.isEmpty, !storageClasses.contains(name) {
         throw S3Error(
           .invalidStorageClass, details: [S3Error.Detail("StorageClassRequested", name)])
       }
