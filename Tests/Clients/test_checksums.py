@@ -157,6 +157,45 @@ def test_a_completion_names_the_checksums_of_its_parts(either, place):
     assert (status_of(error), code_of(error)) == (400, "InvalidPart")
 
 
+def test_a_composite_checksum_needs_those_of_the_parts(either, place):
+    parts = [{"PartNumber": 1, "ETag": f'"{hashlib.md5(PARTS[0]).hexdigest()}"'}]
+    with pytest.raises(ClientError) as error:
+        upload(either, place, "SHA256", "COMPOSITE", PARTS[:1], MultipartUpload={"Parts": parts})
+    assert (status_of(error), code_of(error)) == (400, "InvalidRequest")
+
+
+def test_a_completion_has_the_type_of_its_upload(either, place):
+    with pytest.raises(ClientError) as error:
+        upload(either, place, "CRC32", "FULL_OBJECT", PARTS[:1], ChecksumType="COMPOSITE")
+    assert (status_of(error), code_of(error)) == (400, "BadDigest")
+
+
+def test_who_sends_no_checksum_gets_one(server, bucket):
+    """As from S3 since 2025, of an object in one piece and of one in parts."""
+    place = {"Bucket": bucket, "Key": "object"}
+    plain = boto.client(
+        server, request_checksum_calculation="when_required",
+        response_checksum_validation="when_required")
+    plain.put_object(**place, Body=WHOLE)
+    wanted = (base64_of("CRC64NVME", WHOLE), "FULL_OBJECT")
+    head = plain.head_object(**place, ChecksumMode="ENABLED")
+    assert (head["ChecksumCRC64NVME"], head["ChecksumType"]) == wanted
+    created = plain.create_multipart_upload(**place)
+    done = []
+    for number, data in enumerate(PARTS, 1):
+        sent = plain.upload_part(
+            **place, UploadId=created["UploadId"], PartNumber=number, Body=data)
+        done.append({"PartNumber": number, "ETag": sent["ETag"]})
+    plain.complete_multipart_upload(
+        **place, UploadId=created["UploadId"], MultipartUpload={"Parts": done})
+    head = plain.head_object(**place, ChecksumMode="ENABLED")
+    assert (head["ChecksumCRC64NVME"], head["ChecksumType"]) == wanted
+    told = plain.get_object_attributes(**place, ObjectAttributes=["Checksum", "ObjectParts"])
+    assert told["Checksum"]["ChecksumCRC64NVME"] == wanted[0]
+    assert told["ObjectParts"]["TotalPartsCount"] == len(PARTS)
+    assert "Parts" not in told["ObjectParts"]
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_transfer_manager_sends_each(either, place, algorithm, tmp_path):
     (tmp_path / "file").write_bytes(WHOLE)
