@@ -10,13 +10,16 @@ package import Model
 package struct AdminEndpoints: Sendable {
   let store: Store
   let node: any AdminNode
+  let cluster: any AdminCluster
   let wallNow: @Sendable () -> WallTime
 
   package init(
-    store: Store, node: any AdminNode, wallNow: @escaping @Sendable () -> WallTime
+    store: Store, node: any AdminNode, cluster: any AdminCluster,
+    wallNow: @escaping @Sendable () -> WallTime
   ) {
     self.store = store
     self.node = node
+    self.cluster = cluster
     self.wallNow = wallNow
   }
 
@@ -31,6 +34,8 @@ package struct AdminEndpoints: Sendable {
     "ListKeys": { try await $0.listKeys($1) },
     "GetKeyInfo": { try await $0.keyInfo($1) },
     "CheckBlocks": { try await $0.checkBlocks($1) },
+    "GetNodeInfo": { try await $0.nodeInfo($1) },
+    "ListInvites": { try await $0.listInvites($1) },
   ]
 
   /// Operations that change something: POST.
@@ -46,6 +51,12 @@ package struct AdminEndpoints: Sendable {
     "ImportKey": { try await $0.importKey($1) },
     "UpdateKey": { try await $0.updateKey($1) },
     "DeleteKey": { try await $0.deleteKey($1) },
+    "ConnectClusterNodes": { try await $0.connectClusterNodes($1) },
+    "CreateInvite": { try await $0.createInvite($1) },
+    "RevokeInvite": { try await $0.revokeInvite($1) },
+    "JoinCluster": { try await $0.joinCluster($1) },
+    "LeaveCluster": { try await $0.leaveCluster($1) },
+    "RemoveNode": { try await $0.removeNode($1) },
   ]
 
   /// Does what `request` asks for with `method`.

@@ -53,6 +53,16 @@ package struct NodeStatus: Equatable, Sendable {
     }
   }
 
+  /// What a node is doing, as seen from here.
+  package enum State: String, Equatable, Sendable {
+    case up
+    case down
+    /// This node, which has a token and is no member yet.
+    case joining
+    /// This node, which has left the cluster or was removed from it.
+    case ended
+  }
+
   package var id: NodeID
   package var hostname: String
   package var version: String
@@ -63,13 +73,21 @@ package struct NodeStatus: Equatable, Sendable {
   package var capacityBytes: UInt64?
   package var tags: [String]
   package var isUp: Bool
+  package var state: State
+  /// Whether it stores objects: has a role in the layout.
+  package var hasRole: Bool
+  /// When it was heard last; `nil` for this node, and for one that was not heard since this one started.
+  package var lastSeen: WallTime?
+  /// The time that a question to it and its answer take.
+  package var roundTrip: Duration?
   package var data: Room?
   package var metadata: Room?
 
   package init(
     id: NodeID, hostname: String, version: String, addresses: [String] = [], zone: String? = nil,
-    capacityBytes: UInt64? = nil, tags: [String] = [], isUp: Bool = true, data: Room? = nil,
-    metadata: Room? = nil
+    capacityBytes: UInt64? = nil, tags: [String] = [], isUp: Bool = true, state: State = .up,
+    hasRole: Bool = true, lastSeen: WallTime? = nil, roundTrip: Duration? = nil,
+    data: Room? = nil, metadata: Room? = nil
   ) {
     self.id = id
     self.hostname = hostname
@@ -79,6 +97,10 @@ package struct NodeStatus: Equatable, Sendable {
     self.capacityBytes = capacityBytes
     self.tags = tags
     self.isUp = isUp
+    self.state = state
+    self.hasRole = hasRole
+    self.lastSeen = lastSeen
+    self.roundTrip = roundTrip
     self.data = data
     self.metadata = metadata
   }

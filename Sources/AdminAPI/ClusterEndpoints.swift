@@ -9,14 +9,14 @@ extension AdminEndpoints {
     return [
       "health": .string(status.health.rawValue),
       "layoutVersion": .count(status.layoutVersion),
-      "nodes": .array(status.nodes.map(Self.document)),
+      "nodes": .array(status.nodes.map(document)),
       "attention": .array(status.attention.map { .string($0) }),
     ]
   }
 
   func clusterHealth(_ request: AdminRequest) async throws -> JSON {
     let status = await node.status()
-    let storage = status.nodes.filter { $0.capacityBytes != nil }
+    let storage = status.nodes.filter(\.hasRole)
     let partitions: UInt64 = 256
     let isAvailable = status.health != .unavailable
     return [
@@ -41,8 +41,23 @@ extension AdminEndpoints {
     ]
   }
 
+  /// What is known of this node alone, as Garage words it: an answer for each node that was asked.
+  func nodeInfo(_ request: AdminRequest) async throws -> JSON {
+    let status = await node.status()
+    guard let own = status.nodes.first(where: { $0.id == cluster.own }) else {
+      throw AdminError(500, "InternalError", "the node does not know itself")
+    }
+    let info: JSON = [
+      "nodeId": .string(own.id.hex), "version": .string(own.version),
+      "hostname": .string(own.hostname),
+      "addresses": .array(own.addresses.map { .string($0) }),
+      "state": .string(own.state.rawValue),
+    ]
+    return ["success": .object([JSON.Member(own.id.hex, info)]), "error": .object([])]
+  }
+
   /// A node under Grange's flat names and under Garage's, where role and address are nested.
-  private static func document(_ node: NodeStatus) -> JSON {
+  private func document(_ node: NodeStatus) -> JSON {
     let tags = JSON.array(node.tags.map { .string($0) })
     let capacity = node.capacityBytes.map { JSON.count($0) } ?? .null
     return [
@@ -55,10 +70,17 @@ extension AdminEndpoints {
       "capacity": capacity,
       "tags": tags,
       "isUp": .bool(node.isUp),
-      "role": ["zone": .optional(node.zone), "capacity": capacity, "tags": tags],
+      "state": .string(node.state.rawValue),
+      "lastSeen": .optional(node.lastSeen.map { CivilTime($0).iso8601 }),
+      "lastSeenSecsAgo": node.lastSeen.map { seen in
+        .count(UInt64(clamping: max(0, wallNow().seconds - seen.seconds)))
+      } ?? .null,
+      "roundTripMilliseconds": node.roundTrip.map { .number($0.inSeconds * 1000) } ?? .null,
+      "role": node.hasRole
+        ? ["zone": .optional(node.zone), "capacity": capacity, "tags": tags] : .null,
       "draining": false,
-      "dataPartition": document(node.data),
-      "metadataPartition": document(node.metadata),
+      "dataPartition": Self.document(node.data),
+      "metadataPartition": Self.document(node.metadata),
     ]
   }
 

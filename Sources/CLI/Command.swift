@@ -86,13 +86,17 @@ enum CommonOptions {
 package struct Console: Sendable {
   /// Writes a line to standard output.
   package var print: @Sendable (String) -> Void
-  /// Writes a line to standard error.
+  /// Writes why a command failed to standard error.
   package var printError: @Sendable (String) -> Void
+  /// Writes what only a person reads, and no script, to standard error.
+  package var printInfo: @Sendable (String) -> Void
 
   package init(
-    print: @escaping @Sendable (String) -> Void, printError: @escaping @Sendable (String) -> Void
+    print: @escaping @Sendable (String) -> Void, printError: @escaping @Sendable (String) -> Void,
+    printInfo: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.print = print
     self.printError = printError
+    self.printInfo = printInfo
   }
 }

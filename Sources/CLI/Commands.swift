@@ -5,8 +5,8 @@ import Base
 /// All commands, and how a command line finds its own.
 enum Commands {
   static let all: [Command] =
-    [ServerCommand.command, StatusCommand.command] + BucketCommands.all + KeyCommands.all
-    + RepairCommands.all + ConfigCommands.all + [HelpCommand.command]
+    [ServerCommand.command, StatusCommand.command] + MemberCommands.all + BucketCommands.all
+    + KeyCommands.all + RepairCommands.all + ConfigCommands.all + [HelpCommand.command]
 
   /// Every option of every command, once.
   static let options: [Option] = {

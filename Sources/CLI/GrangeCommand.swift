@@ -77,7 +77,8 @@ package enum GrangeCommand {
 extension Console {
   /// The process's standard streams; what is printed is there at once.
   package static let process = Console(
-    print: { write($0 + "\n", to: 1) }, printError: { write("grange: \($0)\n", to: 2) })
+    print: { write($0 + "\n", to: 1) }, printError: { write("grange: \($0)\n", to: 2) },
+    printInfo: { write($0 + "\n", to: 2) })
 
   private static func write(_ text: String, to descriptor: Int32) {
     var rest = Array(text.utf8)[...]

@@ -19,23 +19,8 @@ enum StatusCommand {
   }
 
   private static func describe(_ status: JSON) -> String {
-    var table = TextTable([
-      "ID", "HOSTNAME", "ADDRESS", "TAGS", "ZONE", "CAPACITY", "DATA", "STATE",
-    ])
-    for node in status["nodes"]?.array ?? [] {
-      let tags = node["tags"]?.array?.compactMap(\.string) ?? []
-      table.add([
-        String((node["id"]?.string ?? "").prefix(16)),
-        node["hostname"]?.string ?? "",
-        node["addresses"]?[0]?.string ?? "-",
-        tags.isEmpty ? "-" : tags.joined(separator: ","),
-        node["zone"]?.string ?? "-",
-        size(node["capacity"]) ?? "gateway",
-        room(node["dataPartition"]),
-        node["isUp"]?.bool == true ? "up" : "down",
-      ])
-    }
-    var text = "Health: \(status["health"]?.string ?? "unknown")\n\n" + table.text
+    var text =
+      "Health: \(status["health"]?.string ?? "unknown")\n\n" + table(of: status["nodes"] ?? .null)
     let attention = status["attention"]?.array?.compactMap(\.string) ?? []
     if !attention.isEmpty {
       text +=
@@ -43,6 +28,35 @@ enum StatusCommand {
         + attention.map { "- " + TextTable.harmless($0) }.joined(separator: "\n")
     }
     return text
+  }
+
+  /// The members, a line each.
+  static func table(of nodes: JSON) -> String {
+    var table = TextTable([
+      "ID", "HOSTNAME", "ADDRESS", "TAGS", "ZONE", "CAPACITY", "DATA", "STATE", "PING",
+    ])
+    for node in nodes.array ?? [] {
+      let tags = node["tags"]?.array?.compactMap(\.string) ?? []
+      table.add([
+        String((node["id"]?.string ?? "").prefix(16)),
+        node["hostname"]?.string ?? "",
+        node["addresses"]?[0]?.string ?? "-",
+        tags.isEmpty ? "-" : tags.joined(separator: ","),
+        node["zone"]?.string ?? "-",
+        node["role"]?.isNull == false ? size(node["capacity"]) ?? "gateway" : "no role",
+        room(node["dataPartition"]),
+        state(of: node),
+        node["roundTripMilliseconds"]?.double.map { "\(Int($0.rounded())) ms" } ?? "-",
+      ])
+    }
+    return table.text
+  }
+
+  private static func state(of node: JSON) -> String {
+    let state = node["state"]?.string ?? "unknown"
+    guard state == "down" else { return state }
+    guard let seconds = node["lastSeenSecsAgo"]?.integer else { return "down, not seen yet" }
+    return "down for \(DurationText.describe(.seconds(seconds)))"
   }
 
   private static func size(_ value: JSON?) -> String? {
