@@ -136,7 +136,10 @@ let package = Package(
     tests("CodecsTests", ["Base", "Codecs"]),
     tests(
       "DaemonTests",
-      ["AdminAPI", "Base", "Blocks", "Codecs", "Daemon", "LocalDB", "Model", "Reactor"]),
+      [
+        "APICommon", "AdminAPI", "Base", "Blocks", "Codecs", "Daemon", "HTTP", "LocalDB", "Model",
+        "Reactor", "SimulatedWorld", "TestStorage",
+      ]),
     tests("CLITests", ["Base", "CLI", "Codecs", "Daemon", "Reactor"]),
     tests(
       "AdminAPITests",

@@ -13,6 +13,8 @@ package enum BlockingLane: Sendable {
   case reading
   /// What waits for nothing but takes the processor for milliseconds: one thread, which takes what the loops leave.
   case computing
+  /// Questions that only a disk answers, and one that hangs never: one thread, so that it takes none from the others.
+  case inquiring
 }
 
 /// The services of the runtime that a task runs on.

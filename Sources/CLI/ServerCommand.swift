@@ -15,7 +15,7 @@ enum ServerCommand {
       isQuickstart: context.arguments.has(quickstart),
       instructions: CommandInstructions(
         program: quotedForShell(context.program), options: nodeOptions(context.arguments)),
-      runtime: context.group,
+      platform: .machine(context.group),
       announce: context.console.print)
     do {
       try await node.run()

@@ -2,32 +2,25 @@
 //
 // Start: the database, whose lock keeps other processes away; then all ports, so that a taken one is found
 // before anything else; then tables, blocks and model; then the first key and bucket; and last the servers.
-// Stop, within five seconds of SIGTERM or SIGINT: no new connections, running requests may end, then background
-// work, then the database.
+// Stop: no new connections, running requests may end, then background work, then the database.
 //
-//   SIGHUP   certificates are read again
-//   SIGUSR1  debug lines in the log, on and off
+// A node runs on any platform; the process around the one on a machine is in Node+Process.swift.
 
-private import Base
+import Base
 private import Glibc
 private import LocalDB
-package import Reactor
+private import Reactor
 
 /// A node from its configuration to its end.
 package struct Node: Sendable {
-  private let loaded: LoadedConfiguration
+  let loaded: LoadedConfiguration
   private let environment: [String: String]
   private let isQuickstart: Bool
   private let instructions: CommandInstructions
-  private let runtime: EventLoopGroup
+  let platform: NodePlatform
   private let announce: @Sendable (String) -> Void
-  private let output: LogOutput
-  private let logger: Logger
-
-  /// How long running requests may go on after SIGTERM; the rest of the five seconds is for closing.
-  private static let requestGrace: Duration = .milliseconds(3000)
-  /// When the process ends even if closing takes longer: everything acknowledged is durable at any moment.
-  private static let stopMax: Duration = .milliseconds(4800)
+  let output: LogOutput
+  let logger: Logger
 
   /// A node that is not started.
   ///
@@ -36,63 +29,40 @@ package struct Node: Sendable {
   ///   - announce: Prints for the person who started the node.
   package init(
     configuration: LoadedConfiguration, environment: [String: String], isQuickstart: Bool,
-    instructions: CommandInstructions, runtime: EventLoopGroup,
+    instructions: CommandInstructions, platform: NodePlatform,
     announce: @escaping @Sendable (String) -> Void
   ) {
     loaded = configuration
     self.environment = environment
     self.isQuickstart = isQuickstart
     self.instructions = instructions
-    self.runtime = runtime
+    self.platform = platform
     self.announce = announce
-    output = LogSettings.output(configuration.configuration, environment: environment)
+    output =
+      platform.log
+      ?? LogSettings.output(configuration.configuration, environment: environment)
     logger = Logger(output: output, label: "node")
   }
 
-  /// Runs until a signal ends it.
-  ///
-  /// - Throws: `NodeFailure` when it cannot start.
-  package func run() async throws {
-    guard let loop = EventLoop.current else { throw NodeFailure("a node runs on an event loop") }
-    // Objects and secrets are the node's own.
-    umask(0o077)
-    let signals = try SignalSource(Signal.allCases, on: loop)
-    let running = try await start()
-    await waitForEnd(signals, running)
-    let watch = runtime.spawn { [runtime, logger] in
-      do { try await runtime.sleep(for: Self.stopMax) } catch { return }
-      logger.warning("closing takes too long; what was acknowledged is safe")
-      _exit(0)
-    }
-    await running.stop(grace: Self.requestGrace)
-    watch.cancel()
-    logger.info("stopped")
-  }
-
-  /// Starts everything; must be called on a loop.
+  /// Starts everything; must be called on the platform's runtime.
   ///
   /// - Throws: `NodeFailure`.
   package func start() async throws -> RunningNode {
-    let configuration = loaded.configuration
-    for warning in loaded.warnings { logger.warning(warning) }
+    let (configuration, runtime) = (loaded.configuration, platform.runtime)
+    for warning in loaded.warnings + clockFaults() { logger.warning(warning) }
     let filesMax = FileLimit.raise()
     let quickstart = try Quickstart(isAskedFor: isQuickstart, environment: environment)
     let metrics = MetricsRegistry()
-    for warning in ClockCheck.faults(
-      now: runtime.wallNow, metadataDirectory: configuration.metadataDirectory)
-    {
-      logger.warning(warning)
-    }
     let storage = try storage(configuration, metrics: metrics)
     let listeners: NodeListeners
     do {
-      listeners = try NodeListeners(configuration)
+      listeners = try NodeListeners(configuration, on: platform.network)
     } catch {
       storage.database.close()
       throw NodeFailure("\(error)")
     }
     let state = NodeState(
-      configuration: configuration, storage: storage, runtime: runtime,
+      configuration: configuration, storage: storage, platform: platform,
       startWarnings: configuration.fsync ? [] : ["fsync is off: a power cut can lose uploads"])
     let servers = NodeServers(
       listeners, configuration: configuration, storage: storage, node: state, filesMax: filesMax,
@@ -116,11 +86,17 @@ package struct Node: Sendable {
     return running
   }
 
+  private func clockFaults() -> [String] {
+    guard platform.hasClockOfFiles else { return [] }
+    return ClockCheck.faults(
+      now: platform.runtime.wallNow, metadataDirectory: loaded.configuration.metadataDirectory)
+  }
+
   private func storage(
     _ configuration: Configuration, metrics: MetricsRegistry
   ) throws(NodeFailure) -> NodeStorage {
     do {
-      return try NodeStorage(configuration, runtime: runtime, metrics: metrics, logger: logger)
+      return try NodeStorage(configuration, platform: platform, metrics: metrics, logger: logger)
     } catch {
       throw NodeFailure("\(error)")
     }
@@ -131,23 +107,6 @@ package struct Node: Sendable {
       outcome.text(
         endpoint: listeners.s3Endpoint, region: loaded.configuration.s3.region,
         instructions: instructions, isTerminal: isatty(1) == 1))
-  }
-
-  private func waitForEnd(_ signals: SignalSource, _ running: RunningNode) async {
-    var isVerbose = false
-    while let signal = try? await signals.next() {
-      switch signal {
-      case .terminate, .interrupt:
-        logger.info("stopping")
-        // A second signal ends the process at once.
-        return signals.close()
-      case .hangUp: running.reload()
-      case .user1:
-        isVerbose.toggle()
-        output.setLevel(isVerbose ? .debug : LogSettings.level(loaded.configuration.logLevel))
-        logger.info("debug lines are \(isVerbose ? "on" : "off")")
-      }
-    }
   }
 }
 

@@ -9,34 +9,34 @@ import Synchronization
 
 /// Sockets that are bound, and not served yet: so a taken port is found before anything else happens.
 struct NodeListeners: Sendable {
-  let s3: Listener
+  let s3: any NetworkListener
   let tls: TLSContext?
-  let admin: Listener
-  let adminSocket: Listener
+  let admin: any NetworkListener
+  let adminSocket: any NetworkListener
   /// Keeps the socket's folder open when its path is long.
   private let adminSocketPath: SocketPath
 
   /// Binds all of them.
   ///
   /// - Throws: `NodeFailure`.
-  init(_ configuration: Configuration) throws {
+  init(_ configuration: Configuration, on network: any Network) throws {
     if let certificate = configuration.s3.tlsCertificate, let key = configuration.s3.tlsKey {
       tls = try TLSContext.server(TLSCertificateFiles(certificate: certificate, key: key))
     } else {
       tls = nil
     }
-    s3 = try Self.bind(configuration.s3.bind, setting: "s3.bind")
-    admin = try Self.bind(configuration.admin.bind, setting: "admin.bind")
+    s3 = try Self.bind(configuration.s3.bind, on: network, setting: "s3.bind")
+    admin = try Self.bind(configuration.admin.bind, on: network, setting: "admin.bind")
     adminSocketPath = try SocketPath(
       SocketPath.adminSocket(in: configuration.metadataDirectory))
-    adminSocket = try Listener.unix(path: adminSocketPath.path, mode: 0o600)
+    adminSocket = try network.listen(unixPath: adminSocketPath.path, mode: 0o600)
   }
 
-  private static func bind(_ address: SocketAddress, setting: String) throws(NodeFailure)
-    -> Listener
-  {
+  private static func bind(
+    _ address: SocketAddress, on network: any Network, setting: String
+  ) throws(NodeFailure) -> any NetworkListener {
     do {
-      return try Listener.tcp(address)
+      return try network.listen(address)
     } catch {
       throw NodeFailure("\(setting): \(error)")
     }
@@ -60,7 +60,7 @@ final class NodeServers: Sendable {
   private let adminSocket: HTTPServer
   private let s3ConnectionsMax: Int
   private let adminConnectionsMax: Int
-  private let runtime: EventLoopGroup
+  private let runtime: any Runtime
   private let logger: Logger
 
   /// How long a TLS handshake may take: a slow phone needs two, and nobody gets a connection for nothing.
@@ -75,7 +75,7 @@ final class NodeServers: Sendable {
 
   init(
     _ listeners: NodeListeners, configuration: Configuration, storage: NodeStorage,
-    node: any AdminNode, filesMax: Int, runtime: EventLoopGroup, metrics: MetricsRegistry,
+    node: any AdminNode, filesMax: Int, runtime: any Runtime, metrics: MetricsRegistry,
     logger: Logger
   ) {
     self.listeners = listeners
@@ -136,11 +136,11 @@ final class NodeServers: Sendable {
   }
 
   private func serve(
-    _ listener: Listener, _ server: HTTPServer, tls: TLSContext?, connectionsMax: Int
+    _ listener: any NetworkListener, _ server: HTTPServer, tls: TLSContext?, connectionsMax: Int
   ) {
     let limit = connectionsMax + Self.refusedAtOnceMax(connectionsMax)
     runtime.spawn { [runtime, logger] in
-      await listener.serve(on: runtime, limit: limit, logger: logger) { stream in
+      await listener.serve(limit: limit, logger: logger) { stream in
         guard let tls else { return await server.serve(stream, isTLS: false) }
         await server.serve(stream) { stream in
           try await TLSStream.accept(

@@ -7,7 +7,7 @@ import Base
 import Blocks
 package import Glibc
 private import LocalDB
-import Reactor
+private import Reactor
 
 /// Answers the questions of the admin interface.
 struct NodeState: AdminNode {
@@ -21,14 +21,14 @@ struct NodeState: AdminNode {
   ///
   /// - Parameter startWarnings: What start-up found.
   init(
-    configuration: Configuration, storage: NodeStorage, runtime: EventLoopGroup,
+    configuration: Configuration, storage: NodeStorage, platform: NodePlatform,
     startWarnings: [String]
   ) {
     self.storage = storage
     let facts = NodeFacts(
-      configuration: configuration, storage: storage, runtime: runtime,
+      configuration: configuration, storage: storage, platform: platform,
       startWarnings: startWarnings)
-    inquiry = DiskInquiry(runtime) { facts.status() }
+    inquiry = DiskInquiry(platform.runtime) { facts.status() }
   }
 
   func status() async -> ClusterStatus {
@@ -57,7 +57,7 @@ struct NodeState: AdminNode {
 private struct NodeFacts: Sendable {
   let configuration: Configuration
   let storage: NodeStorage
-  let runtime: EventLoopGroup
+  let platform: NodePlatform
   let startWarnings: [String]
 
   func status() -> ClusterStatus {
@@ -70,8 +70,10 @@ private struct NodeFacts: Sendable {
     attention += directories.missing.map {
       "the data folder \($0) was not there at the start: mount its disk and restart, or remove it from data_dir"
     }
-    attention += ClockCheck.warnings(
-      now: runtime.wallNow, metadataDirectory: configuration.metadataDirectory)
+    if platform.hasClockOfFiles {
+      attention += ClockCheck.warnings(
+        now: platform.runtime.wallNow, metadataDirectory: configuration.metadataDirectory)
+    }
     let faulty = directories.all.filter { !$0.isLost && $0.writeFault != nil }
     attention += faulty.compactMap { directory in
       directory.writeFault.map { "the data folder \(directory.path) cannot be written (\($0))" }

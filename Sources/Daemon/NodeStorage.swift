@@ -4,7 +4,6 @@ package import Base
 package import Blocks
 import LocalDB
 import Model
-package import Reactor
 import Tables
 
 /// Everything that a node stores, open.
@@ -19,13 +18,13 @@ package struct NodeStorage: Sendable {
   ///
   /// - Throws: What the layers below throw.
   package init(
-    _ configuration: Configuration, runtime: EventLoopGroup, metrics: MetricsRegistry,
+    _ configuration: Configuration, platform: NodePlatform, metrics: MetricsRegistry,
     logger: Logger
   ) throws {
+    let runtime = platform.runtime
     try NodeIdentity.requireDatabase(in: configuration.metadataDirectory)
-    var options = LocalDatabase.Options(path: configuration.metadataDirectory)
+    var options = platform.databaseOptions(configuration.metadataDirectory)
     options.fsync = configuration.fsync
-    options.readersMax = runtime.loops.count + 2
     options.logger = logger.labelled("localdb")
     database = try LocalDatabase.open(options, random: runtime.random)
     // The database holds the folder's lock from here on.
@@ -38,8 +37,8 @@ package struct NodeStorage: Sendable {
     let placement = SoleNodePlacement(replica)
     let coordinator = TableCoordinator(placement: placement, clock: clock, runtime: runtime)
     blocks = try BlockService(
-      Self.blockOptions(configuration, node: identity.id), replica: replica, runtime: runtime,
-      metrics: metrics, logger: logger.labelled("blocks"))
+      Self.blockOptions(configuration, platform, node: identity.id), replica: replica,
+      runtime: runtime, metrics: metrics, logger: logger.labelled("blocks"))
     var storeOptions = Store.Options()
     storeOptions.inlineThresholdBytes = Int(clamping: configuration.inlineThresholdBytes)
     store = try Store(
@@ -50,7 +49,7 @@ package struct NodeStorage: Sendable {
   }
 
   private static func blockOptions(
-    _ configuration: Configuration, node: NodeID
+    _ configuration: Configuration, _ platform: NodePlatform, node: NodeID
   ) -> BlockService.Options {
     var directories = configuration.dataDirectories.map {
       DataDirectoryOptions(
@@ -66,12 +65,13 @@ package struct NodeStorage: Sendable {
     options.blockBytes = Int(clamping: configuration.blockBytes)
     options.compressionLevel = configuration.compressionLevel.map { Int32(clamping: $0) }
     options.fsync = configuration.fsync
+    options.reserve = platform.reserve
     options.ramBufferMaxBytes = Int(clamping: configuration.blockBufferBytesMax)
     return options
   }
 
   /// Starts the background work; returns the task to cancel before `stop`.
-  package func start(_ runtime: EventLoopGroup) -> Task<Void, Never> {
+  package func start(_ runtime: any Runtime) -> Task<Void, Never> {
     blocks.start()
     store.start()
     return runtime.spawn { [collector] in await collector.run() }

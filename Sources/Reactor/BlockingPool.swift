@@ -27,9 +27,6 @@ package final class BlockingPool: Sendable {
 
   deinit { queue.stop() }
 
-  /// How many calls wait for a thread.
-  package var waitingCount: Int { queue.waitingCount }
-
   /// Runs `body` on a thread of the pool.
   ///
   /// - Throws: what `body` throws; `CancellationError` if the task was cancelled before `body` began.

@@ -16,6 +16,7 @@ package final class EventLoopGroup: Runtime {
   package let random: any RandomSource
 
   private let computingPool = BlockingPool(threadsMax: 1, niceness: 10)
+  private let inquiringPool = BlockingPool(threadsMax: 1)
   private let resolverPool: BlockingPool
   private let spread = Atomic<Int>(0)
 
@@ -56,6 +57,7 @@ package final class EventLoopGroup: Runtime {
     writingPool.stop()
     readingPool.stop()
     computingPool.stop()
+    inquiringPool.stop()
     resolverPool.stop()
     return code.value.load(ordering: .acquiring)
   }
@@ -103,6 +105,7 @@ package final class EventLoopGroup: Runtime {
       case .writing: writingPool
       case .reading: readingPool
       case .computing: computingPool
+      case .inquiring: inquiringPool
       }
     return try await pool.run(body)
   }

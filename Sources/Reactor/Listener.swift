@@ -21,6 +21,12 @@ package struct ListenError: Error, CustomStringConvertible, Sendable {
   package let address: String
   package let errno: Int32
 
+  /// `address` as configured, `errno` as the system worded it.
+  package init(address: String, errno: Int32) {
+    self.address = address
+    self.errno = errno
+  }
+
   package var description: String {
     let reason = String(cString: strerror(errno))
     let advice =

@@ -35,13 +35,6 @@ final class WorkQueue: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// How much work no thread has taken yet.
-  var waitingCount: Int {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return work.count - head
-  }
-
   func append(_ item: @escaping @Sendable () -> Void) {
     pthread_mutex_lock(mutex)
     work.append(item)

@@ -39,7 +39,8 @@ final class LiveNode: Sendable {
       let group = EventLoopGroup(loopCount: 2, blockingThreads: 4)
       let node = Node(
         configuration: loaded, environment: variables, isQuickstart: isQuickstart,
-        instructions: CommandInstructions(options: " --data \(folder)"), runtime: group,
+        instructions: CommandInstructions(options: " --data \(folder)"),
+        platform: .machine(group),
         announce: { lines.add($0) })
       _ = group.run {
         do {

@@ -2,6 +2,7 @@ import Base
 import Daemon
 import Glibc
 import Reactor
+import SimulatedWorld
 import Synchronization
 import Testing
 
@@ -54,5 +55,42 @@ struct DiskInquiryTests {
       #expect(await inquiry.answer(within: .seconds(60)) == (4, true))
       return 0
     }
+  }
+
+  @Test("answers who comes during a question with the next one, which they share")
+  func sharedQuestions() throws {
+    let runtime = SimulatedRuntime(seed: 1)
+    runtime.blockingDelay = .seconds(1) ... .seconds(1)
+    let asked = Atomic(0)
+    try runtime.run {
+      let inquiry = DiskInquiry(runtime) { asked.wrappingAdd(1, ordering: .relaxed).newValue }
+      let first = runtime.spawn {
+        #expect(await inquiry.answer(within: .seconds(60)) == (2, true))
+      }
+      try await runtime.sleep(for: .milliseconds(500))
+      let impatient = await inquiry.answer(within: .milliseconds(100))
+      #expect(impatient == (1, false))
+      let others = (0..<3).map { _ in
+        runtime.spawn { #expect(await inquiry.answer(within: .seconds(60)) == (3, true)) }
+      }
+      for task in [first] + others { await task.value }
+    }
+    #expect(asked.load(ordering: .relaxed) == 3)
+  }
+
+  @Test("ends with its task")
+  func cancelled() throws {
+    let runtime = SimulatedRuntime(seed: 2)
+    runtime.blockingDelay = .seconds(30) ... .seconds(30)
+    try runtime.run {
+      let inquiry = DiskInquiry(runtime) { 7 }
+      let asking = runtime.spawn {
+        #expect(await inquiry.answer(within: .seconds(60)) == (7, false))
+      }
+      try await runtime.sleep(for: .seconds(1))
+      asking.cancel()
+      await asking.value
+    }
+    #expect(runtime.elapsed == .seconds(1))
   }
 }

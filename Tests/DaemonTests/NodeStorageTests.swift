@@ -18,7 +18,7 @@ import Testing
     let code = group.run {
       do {
         let storage = try NodeStorage(
-          settings, runtime: group, metrics: MetricsRegistry(), logger: .disabled)
+          settings, platform: .machine(group), metrics: MetricsRegistry(), logger: .disabled)
         let collecting = storage.start(group)
         // The search of a first start comes after the first of these at the latest.
         for _ in 0..<2 { _ = try await storage.blocks.check() }
