@@ -21,6 +21,8 @@ struct NodeTLSTests {
     var asked: [(key: [UInt8], applicationProtocol: String)] = []
     var acceptor: TLSStream?
     var received: [UInt8] = []
+    /// What the runtime did, in short.
+    var steps: UInt64 = 0
     var reason: String? {
       guard case StreamError.tls(let reason)? = acceptorError else { return nil }
       return reason
@@ -60,6 +62,7 @@ struct NodeTLSTests {
       do { try await dial(runtime, pipe.second) } catch { outcome.diallerError = error }
       pipe.second.close()
       await serving.value
+      outcome.steps = runtime.fingerprint
       return outcome
     }
   }
@@ -96,6 +99,18 @@ struct NodeTLSTests {
       #expect(outcome.asked.count == 1)
       #expect(outcome.asked.first?.key == client.publicKey)
       #expect(outcome.asked.first?.applicationProtocol == applicationProtocol)
+    }
+  }
+
+  @Test("takes the same steps with the same seed, whatever OpenSSL draws")
+  func replays() throws {
+    let (server, client) = (try Self.node(1), try Self.node(2))
+    let dial = Self.dialling(client, expecting: server.publicKey)
+    for seed: UInt64 in 1...5 {
+      let steps = try (0..<3).map { _ in
+        try Self.meet(seed: seed, server, admitting: client.publicKey, dial: dial).steps
+      }
+      #expect(Set(steps).count == 1, "seed \(seed)")
     }
   }
 
