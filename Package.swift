@@ -76,13 +76,16 @@ let package = Package(
     layer("Codecs", ["Base", "CExpat"]),
     layer("Reactor", ["Base", "CLinux", "COpenSSL", "CShims"]),
     layer("HTTP", ["Base", "Codecs", "Reactor"]),
-    layer("Mesh", ["Base", "Codecs", "Crypto", "LocalDB", "Reactor"]),
 
     // Storage.
     layer("LocalDB", ["Base", "CSQLite", "Crypto"]),
+    layer("Mesh", ["Base", "Codecs", "Crypto", "LocalDB", "Reactor"]),
+    layer("Cluster", ["Base", "Codecs", "Crypto", "LocalDB", "Mesh", "Reactor"]),
     layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
     layer("Blocks", ["Base", "CShims", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
     layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),
+
+    // The cluster.
 
     // Interfaces.
     layer("APICommon", ["Base", "Codecs", "Crypto", "HTTP", "Model", "Reactor"]),
@@ -107,9 +110,8 @@ let package = Package(
     layer(
       "Fuzzers",
       [
-        "APICommon", "AdminAPI", "Base", "Blocks", "Codecs", "Crypto", "Daemon", "HTTP", "LocalDB",
-        "Model",
-        "Reactor", "S3API", "SimulatedWorld", "Tables", "TestStorage",
+        "APICommon", "AdminAPI", "Base", "Blocks", "Cluster", "Codecs", "Crypto", "Daemon", "HTTP",
+        "LocalDB", "Model", "Reactor", "S3API", "SimulatedWorld", "Tables", "TestStorage",
       ], path: "Tests/Fuzzers"),
     tests("FuzzTests", ["Base", "Fuzzers", "SimulatedWorld"]),
     layer("TestCertificates", ["Base", "COpenSSL", "Reactor"], path: "Tests/TestCertificates"),
@@ -122,6 +124,7 @@ let package = Package(
         "Tables", "TestStorage",
       ]),
     tests("MeshTests", ["Base", "Codecs", "Crypto", "Mesh", "Reactor", "SimulatedWorld"]),
+    tests("ClusterTests", ["Base", "Cluster", "Codecs", "Crypto", "SimulatedWorld"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(
       "TablesTests",
