@@ -88,12 +88,18 @@ package struct CivilTime: Equatable, Sendable {
   private static let weekdays: [StaticString] = [
     "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat",
   ]
-  private static let months: [StaticString] = [
+  static let months: [StaticString] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
   ]
 
-  /// `2026-11-21T09:22:00.123Z`, as S3 writes dates in XML (ISO 8601).
-  package var iso8601: String {
+  /// `2026-11-21T09:22:00.123Z` (ISO 8601).
+  package var iso8601: String { iso8601(millisecond: millisecond) }
+
+  /// `2026-11-21T09:22:00.000Z`: as S3 writes when something was modified, which is to the second there as in
+  /// `Last-Modified`.
+  package var iso8601Seconds: String { iso8601(millisecond: 0) }
+
+  private func iso8601(millisecond: Int) -> String {
     DateText.make { text in
       writeDay(separator: "-", to: &text)
       text.literal("T")
@@ -170,25 +176,6 @@ package struct CivilTime: Equatable, Sendable {
       let minute = Int(digits: bytes[11..<13]), let second = Int(digits: bytes[13..<15])
     else { return nil }
     self.init(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
-  }
-
-  /// Reads an IMF-fixdate, the form that RFC 9110 requires senders to use.
-  package init?(httpDate text: String) {
-    let bytes = Array(text.utf8)
-    // Old mail software, and with it Python's, writes the zone as an offset.
-    let zone = text.utf8.dropFirst(25)
-    guard [" GMT", " +0000", " -0000"].contains(where: { zone.elementsEqual($0.utf8) }),
-      bytes[3] == UInt8(ascii: ","), bytes[19] == UInt8(ascii: ":"), bytes[22] == UInt8(ascii: ":"),
-      [4, 7, 11, 16].allSatisfy({ bytes[$0] == UInt8(ascii: " ") }),
-      let month = Self.months.firstIndex(where: { month in
-        bytes.withUnsafeBytes { $0.from(8).upTo(3).spells(month) }
-      }),
-      let day = Int(digits: bytes[5..<7]), let year = Int(digits: bytes[12..<16]),
-      let hour = Int(digits: bytes[17..<19]), let minute = Int(digits: bytes[20..<22]),
-      let second = Int(digits: bytes[23..<25])
-    else { return nil }
-    self.init(
-      year: year, month: month + 1, day: day, hour: hour, minute: minute, second: second)
   }
 }
 

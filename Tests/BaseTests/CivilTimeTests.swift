@@ -7,6 +7,7 @@ import Testing
   @Test func writesTheFormsOfHTTPAndS3() {
     let time = CivilTime(example)
     #expect(time.iso8601 == "2026-11-21T09:22:00.123Z")
+    #expect(time.iso8601Seconds == "2026-11-21T09:22:00.000Z")
     #expect(time.httpDate == "Sat, 21 Nov 2026 09:22:00 GMT")
     #expect(time.basic == "20261121T092200Z")
     #expect(time.basicDay == "20261121")
@@ -16,6 +17,36 @@ import Testing
   func readsDatesOfUniversalTime(zone: String) {
     let time = CivilTime(httpDate: "Sat, 21 Nov 2026 09:22:00" + zone)
     #expect(time?.wallTime.seconds == example.seconds)
+  }
+
+  @Test(arguments: [
+    "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+  ])
+  func readsTheThreeFormsOfHTTP(text: String) {
+    #expect(CivilTime(anyHTTPDate: text, now: example)?.httpDate == "Sun, 06 Nov 1994 08:49:37 GMT")
+  }
+
+  /// Of 2026: what looks more than 50 years ahead is past.
+  @Test(arguments: [("26", 2026), ("76", 2076), ("77", 1977), ("00", 2000), ("99", 1999)])
+  func aYearOfTwoDigitsIsNear(digits: String, year: Int) {
+    let text = "Sunday, 06-Nov-\(digits) 08:49:37 GMT"
+    #expect(CivilTime(anyHTTPDate: text, now: example)?.year == year)
+  }
+
+  @Test func aYearOfTwoDigitsIsNearAtTheEndOfACentury() throws {
+    let now = try #require(CivilTime(year: 2099, month: 1, day: 1)).wallTime
+    let text = "Sunday, 06-Nov-01 08:49:37 GMT"
+    #expect(CivilTime(anyHTTPDate: text, now: now)?.year == 2101)
+  }
+
+  @Test(arguments: [
+    "Sunday, 06-Nov-94 08:49:37", "Sunday, 06-Nov-94 08:49:37 CET", "Sunday, 06 Nov 94 08:49:37 GMT",
+    "Sunday, 6-Nov-94 08:49:37 GMT", "Sunday, 31-Nov-94 08:49:37 GMT", "Sunday, 06-nov-94 08:49:37 GMT",
+    "Sun Nov 06 08:49:37 94", "Sun Nov  6 08:49:37 1994 GMT", "Sun Nov 6 08:49:37 1994",
+    "Sun Nov  6 08.49.37 1994", "Sun Nov 31 08:49:37 1994", "Sun Nov    08:49:37 1994", ",", "",
+  ])
+  func refusesOtherHTTPDates(text: String) {
+    #expect(CivilTime(anyHTTPDate: text, now: example) == nil)
   }
 
   @Test func readsWhatItWrites() {

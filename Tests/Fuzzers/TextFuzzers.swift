@@ -6,6 +6,7 @@ import Base
 import Codecs
 import Crypto
 import Daemon
+import HTTP
 import Model
 import Reactor
 import S3API
@@ -16,7 +17,7 @@ extension Fuzzer {
     "tokens",
     of: [
       "Crypto/Base64", "Base/Hex", "Base/Identifier", "Codecs/PercentCoding", "Codecs/FormCoding",
-      "S3API/ContinuationToken",
+      "S3API/Listings/ContinuationToken",
     ]
   ) { input in
     try require(Base64.decode(Base64.encode(input)) == input, "base 64 of bytes")
@@ -67,10 +68,60 @@ extension Fuzzer {
     }
   }
 
+  /// The text of user metadata, decoded and encoded.
+  static let encodedWords = Fuzzer(
+    "encoded-words", of: ["S3API/Objects/EncodedWords", "S3API/Objects/ObjectHeaders"]
+  ) { input in
+    let text = EncodedWords.decode(input)
+    try require(String(validating: text, as: UTF8.self) != nil, "decoded to what is not UTF-8")
+    // A character of Latin-1 takes two bytes in UTF-8, and base 64 is longer than its bytes.
+    try require(text.count <= 2 * input.count, "a text that grows")
+    if !input.contains(UInt8(ascii: "=")), String(validating: input, as: UTF8.self) != nil {
+      try require(text == input, "plain text is changed")
+    }
+    for value in [text, input] {
+      let field = EncodedWords.encode(value)
+      try require(
+        field.allSatisfy { (0x20...0x7E).contains($0) || $0 == 0x09 }
+          && ![0x20, 0x09].contains(field.first) && ![0x20, 0x09].contains(field.last),
+        "no value of a field")
+      guard EncodedWords.needsEncoding(value) else {
+        try require(field == value, "plain text is encoded")
+        continue
+      }
+      try require(
+        field.split(separator: 0x20).allSatisfy { $0.count <= 75 && $0.starts(with: "=?".utf8) },
+        "a word that is none or too long")
+      let again = EncodedWords.decode(field)
+      let isText = String(validating: value, as: UTF8.self) != nil
+      try require(!isText || again == value, "text encoded and decoded")
+      try require(EncodedWords.encode(again) == field, "two encodings of one text")
+    }
+    try checkMetadata(input)
+  }
+
+  /// Metadata as it is stored and given back, and stored again.
+  private static func checkMetadata(_ input: [UInt8]) throws {
+    var headers = HTTPHeaders()
+    headers.append("x-amz-meta-a", valueBytes: input)
+    guard let kept = try? ObjectHeaders.read(headers) else { return }
+    try require(
+      kept.count == 1 && kept[0].value.count + 1 <= 2048, "metadata above the limit, or none")
+    headers = HTTPHeaders()
+    headers.append("x-amz-meta-a", valueBytes: EncodedWords.encode(kept[0].value))
+    // Text that spells an encoded word itself is given back as it is.
+    if EncodedWords.needsEncoding(kept[0].value) {
+      try require(try ObjectHeaders.read(headers) == kept, "metadata read and written again")
+    }
+  }
+
   /// Dates, ranges, copy sources, sizes, times, addresses and names.
   static let texts = Fuzzer(
     "texts",
-    of: ["Base/CivilTime", "AdminAPI/DateText", "S3API/ByteRange", "Model/BucketName"]
+    of: [
+      "Base/CivilTime", "Base/CivilTime+HTTPDate", "AdminAPI/DateText", "S3API/Objects/ByteRange",
+      "Model/Buckets/BucketName",
+    ]
   ) { input in
     guard let text = String(validating: input, as: UTF8.self) else { return }
     try checkDates(text)
@@ -95,12 +146,13 @@ extension Fuzzer {
   }
 
   private static func checkDates(_ text: String) throws {
-    if let time = CivilTime(httpDate: text) {
+    let now = WallTime(milliseconds: 784_111_777_000)
+    if let time = CivilTime(anyHTTPDate: text, now: now) {
       try require(CivilTime(time.wallTime) == time, "a date that is not its own time's")
-      // The day of the week is read over.
-      try require(
-        time.httpDate.utf8.dropFirst(4).elementsEqual(text.utf8.dropFirst(4)),
-        "two forms of an HTTP date")
+      try require(isForm(of: time, text), "two forms of an HTTP date")
+    }
+    if let time = CivilTime(httpDate: text) {
+      try require(CivilTime(anyHTTPDate: text, now: now) == time, "two readings of an HTTP date")
     }
     if let time = CivilTime(basic: text) {
       try require(
@@ -113,6 +165,16 @@ extension Fuzzer {
       try require(CivilTime(whole).wallTime == whole, "a date that is not its own time's")
       try require(DateText.parse(CivilTime(whole).iso8601) == whole, "an ISO date written and read")
     }
+  }
+
+  /// Whether `text` is a form of `time` that HTTP has; the day of the week and, of an IMF-fixdate, the zone are read over.
+  private static func isForm(of time: CivilTime, _ text: String) -> Bool {
+    let words = time.httpDate.split(separator: " ")
+    let (day, month, year, clock) = (words[1], words[2], words[3], words[4])
+    let days = day.first == "0" ? ["\(day)", " \(day.dropFirst())"] : ["\(day)"]
+    return text.utf8.dropFirst(4).starts(with: " \(day) \(month) \(year) \(clock) ".utf8)
+      || text.utf8.suffix(24).elementsEqual(", \(day)-\(month)-\(year.suffix(2)) \(clock) GMT".utf8)
+      || days.contains { text.utf8.dropFirst(3).elementsEqual(" \(month) \($0) \(clock) \(year)".utf8) }
   }
 
   private static func checkAddresses(_ text: String) throws {

@@ -33,8 +33,13 @@ import Testing
   private static let same = "Fri, 24 May 2013 00:00:00 GMT"
   private static let before = "Thu, 23 May 2013 23:59:59 GMT"
 
-  private func outcome(_ headers: HTTPHeaders) -> ReadConditions.Outcome {
-    ReadConditions(headers).evaluate(etag: "abc", lastModified: modified)
+  /// Half a day after the object was written.
+  private let now = WallTime(milliseconds: 1_369_396_800_000)
+
+  private func outcome(_ headers: HTTPHeaders, prefix: StaticString = "")
+    -> ReadConditions.Outcome
+  {
+    ReadConditions(headers, prefix: prefix, now: now).evaluate(etag: "abc", lastModified: modified)
   }
 
   @Test(arguments: ["\"abc\"", "abc", "*", "\"x\", \"abc\"", "W/\"abc\""])
@@ -57,6 +62,38 @@ import Testing
     #expect(outcome(["if-modified-since": "yesterday"]) == .proceed)
   }
 
+  @Test(arguments: ["", "x-amz-copy-source-"] as [StaticString])
+  func aModificationInTheFutureIsNoCondition(prefix: StaticString) {
+    let name = "\(prefix)if-modified-since"
+    var headers = HTTPHeaders()
+    headers.append(name, "Fri, 24 May 2013 12:00:00 GMT")
+    #expect(outcome(headers, prefix: prefix) == .notModified, "the second that it is now")
+    headers.set(name, "Fri, 24 May 2013 12:00:01 GMT")
+    #expect(outcome(headers, prefix: prefix) == .proceed)
+    #expect(outcome(["if-unmodified-since": "Fri, 24 May 2033 12:00:01 GMT"]) == .proceed)
+  }
+
+  @Test(arguments: [
+    (same, before), ("Friday, 24-May-13 00:00:00 GMT", "Thursday, 23-May-13 23:59:59 GMT"),
+    ("Fri May 24 00:00:00 2013", "Thu May 23 23:59:59 2013"),
+  ])
+  func everyFormOfADateIsRead(_ row: (same: String, before: String)) {
+    for prefix in ["", "x-amz-copy-source-"] as [StaticString] {
+      for (date, unmodified, modified) in [
+        (row.same, ReadConditions.Outcome.proceed, ReadConditions.Outcome.notModified),
+        (row.before, .failed, .proceed),
+      ] {
+        var headers = HTTPHeaders()
+        headers.append("\(prefix)if-unmodified-since", date)
+        #expect(outcome(headers, prefix: prefix) == unmodified)
+        headers = HTTPHeaders()
+        headers.append("\(prefix)if-modified-since", date)
+        #expect(outcome(headers, prefix: prefix) == modified)
+      }
+    }
+    #expect(counts(row.same) && !counts(row.before))
+  }
+
   @Test func eTagsTakeThePlaceOfDates() {
     #expect(outcome(["if-match": "abc", "if-unmodified-since": Self.before]) == .proceed)
     #expect(outcome(["if-none-match": "x", "if-modified-since": Self.same]) == .proceed)
@@ -66,8 +103,11 @@ import Testing
     ("\"abc\"", true), (same, true), ("\"x\"", false), ("W/\"abc\"", false), (before, false),
   ])
   func aRangeCountsForTheSameCopyOnly(value: String, counts: Bool) {
-    #expect(
-      ReadConditions.rangeCounts(["if-range": value], etag: "abc", lastModified: modified) == counts
-    )
+    #expect(self.counts(value) == counts)
+  }
+
+  private func counts(_ ifRange: String) -> Bool {
+    ReadConditions.rangeCounts(
+      ["if-range": ifRange], etag: "abc", lastModified: modified, now: now)
   }
 }

@@ -68,6 +68,31 @@ import Testing
     }
   }
 
+  /// What is given back is what was meant, and a copy has the same.
+  @Test func metadataIsText() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      let given = "=?UTF-8?Q?caf=C3=A9_au_lait?="
+      for (key, sent) in [("raw", "café au lait"), ("b", "=?utf-8?b?Y2Fmw6kgYXUgbGFpdA==?="), ("q", given)] {
+        try await node.expect(
+          200, "PUT", "/bucket/\(key)",
+          headers: ["x-amz-meta-a": sent, "x-amz-meta-b": "=?UTF-8?Q?plain?="], body: Self.small)
+        try await node.expect(200, "PUT", "/bucket/copy", headers: Self.source("bucket/\(key)"))
+        for (method, path) in [("HEAD", key), ("GET", key), ("HEAD", "copy")] {
+          let headers = try await node.expect(200, method, "/bucket/\(path)").headers
+          #expect(headers["x-amz-meta-a"] == given, "\(method) \(path)")
+          #expect(headers["x-amz-meta-b"] == "plain")
+        }
+      }
+      // No text becomes a header of its own.
+      try await node.expect(
+        200, "PUT", "/bucket/split", headers: ["x-amz-meta-a": "=?UTF-8?Q?a=0D=0Ax-amz-meta-b:_c?="])
+      let split = try await node.expect(200, "HEAD", "/bucket/split").headers
+      #expect(split["x-amz-meta-b"] == nil)
+      #expect(split["x-amz-meta-a"] == "=?UTF-8?Q?a=0D=0Ax-amz-meta-b:_c?=")
+    }
+  }
+
   /// AWS CLI asks for the tags before a copy in parts, and says what is to become of them.
   @Test func noObjectHasTags() throws {
     try SimulatedS3.run { node in
@@ -209,6 +234,7 @@ import Testing
         (["x-amz-copy-source-if-none-match": etag], 412),
         (["x-amz-copy-source-if-none-match": "\"x\""], 200),
         (["x-amz-copy-source-if-modified-since": date], 412),
+        (["x-amz-copy-source-if-modified-since": "Fri, 01 Jan 2100 00:00:00 GMT"], 200),
         (["x-amz-copy-source-if-unmodified-since": date], 200),
         (["x-amz-copy-source-if-unmodified-since": "Sat, 01 Jan 2000 00:00:00 GMT"], 412),
       ]

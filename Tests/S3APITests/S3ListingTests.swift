@@ -1,3 +1,4 @@
+import Base
 import Codecs
 import HTTP
 import Testing
@@ -112,7 +113,7 @@ import Testing
       #expect(object.text(of: "Key") == "c d")
       #expect(object.text(of: "Size") == "1")
       #expect(object.text(of: "ETag") == "\"55a54008ad1ba589aa210d2629c1df41\"")
-      #expect(object.text(of: "LastModified")?.hasSuffix("Z") == true)
+      #expect(object.text(of: "LastModified")?.hasSuffix(".000Z") == true)
       #expect(object.child("Owner")?.text(of: "ID") == SimulatedS3.accessKeyID)
       #expect(object.text(of: "ChecksumAlgorithm") == "CRC64NVME")
       try await node.expect(
@@ -120,6 +121,31 @@ import Testing
       let summed = try await node.expect(200, "GET", "/bucket?prefix=sum").xml()
       #expect(summed.child("Contents")?.text(of: "ChecksumAlgorithm") == "CRC32")
       #expect(summed.child("Contents")?.text(of: "ChecksumType") == "FULL_OBJECT")
+    }
+  }
+
+  /// HEAD has whole seconds, and programs compare the two.
+  @Test func datesAreToTheSecond() throws {
+    try SimulatedS3.run { node in
+      try await node.expect(200, "PUT", "/bucket")
+      try await node.runtime.sleep(for: .milliseconds(1234))
+      try await node.expect(200, "PUT", "/bucket/k", body: [1])
+      let upload = try await node.expect(200, "POST", "/bucket/u?uploads").xml()
+      let id = try #require(upload.text(of: "UploadId"))
+      try await node.expect(200, "PUT", "/bucket/u?partNumber=1&uploadId=\(id)", body: [1])
+      let source: HTTPHeaders = ["x-amz-copy-source": "bucket/k"]
+      for (method, target, headers, name) in [
+        ("GET", "/", HTTPHeaders(), "CreationDate"), ("GET", "/bucket", HTTPHeaders(), "LastModified"),
+        ("GET", "/bucket?list-type=2", HTTPHeaders(), "LastModified"),
+        ("GET", "/bucket?versions", HTTPHeaders(), "LastModified"),
+        ("GET", "/bucket?uploads", HTTPHeaders(), "Initiated"),
+        ("GET", "/bucket/u?uploadId=\(id)", HTTPHeaders(), "LastModified"),
+        ("PUT", "/bucket/copy", source, "LastModified"),
+        ("PUT", "/bucket/u?partNumber=2&uploadId=\(id)", source, "LastModified"),
+      ] {
+        let text = try await node.expect(200, method, target, headers: headers).text
+        #expect(text.contains(".000Z</\(name)>"), "\(method) \(target): \(text)")
+      }
     }
   }
 

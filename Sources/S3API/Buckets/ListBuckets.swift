@@ -28,7 +28,7 @@ enum ListBuckets {
         for (name, bucket) in page {
           xml.element("Bucket") { xml in
             xml.element("Name", name)
-            xml.element("CreationDate", CivilTime(bucket.created).iso8601)
+            xml.element("CreationDate", CivilTime(bucket.created).iso8601Seconds)
             xml.element("BucketRegion", request.region)
           }
         }

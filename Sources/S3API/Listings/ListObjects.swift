@@ -150,7 +150,7 @@ struct ListQuestion {
         xml.element("VersionId", "null")
         xml.element("IsLatest", true)
       }
-      xml.element("LastModified", CivilTime(object.lastModified).iso8601)
+      xml.element("LastModified", CivilTime(object.lastModified).iso8601Seconds)
       xml.element("ETag") { xml in
         xml.text("\"")
         xml.text(object.etag)

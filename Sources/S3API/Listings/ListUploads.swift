@@ -44,7 +44,7 @@ enum ListUploads {
   ) {
     xml.element("Part") { xml in
       xml.element("PartNumber", part.number)
-      xml.element("LastModified", CivilTime(part.lastModified).iso8601)
+      xml.element("LastModified", CivilTime(part.lastModified).iso8601Seconds)
       xml.element("ETag", "\"\(part.etag)\"")
       xml.element("Size", part.sizeBytes)
       // Of an upload begun without an algorithm S3 shows no checksum that it computed of itself.
@@ -126,7 +126,7 @@ enum ListUploads {
       request.writeOwner("Initiator", to: &xml)
       request.writeOwner("Owner", to: &xml)
       xml.element("StorageClass", "STANDARD")
-      xml.element("Initiated", CivilTime(upload.initiated).iso8601)
+      xml.element("Initiated", CivilTime(upload.initiated).iso8601Seconds)
       if let checksum = upload.metadata.checksums.first {
         xml.element("ChecksumAlgorithm", checksum.algorithm.name)
         xml.element("ChecksumType", upload.metadata.checksumType.name)

@@ -31,7 +31,7 @@ enum UploadPartCopy {
     let part = try await writer.commit(
       etag: Hex.encode(summary.md5), checksums: summary.checksums)
     try await request.respond(xml: "CopyPartResult") { xml in
-      xml.element("LastModified", CivilTime(part.lastModified).iso8601)
+      xml.element("LastModified", CivilTime(part.lastModified).iso8601Seconds)
       xml.element("ETag", "\"\(part.etag)\"")
       for checksum in part.checksums {
         xml.element(checksum.algorithm.elementName, checksum.base64)

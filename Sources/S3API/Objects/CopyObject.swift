@@ -98,7 +98,7 @@ enum CopyObject {
 
   private static func respond(_ request: S3Request, _ copy: ObjectVersion) async throws {
     try await request.respond(xml: "CopyObjectResult") { xml in
-      xml.element("LastModified", CivilTime(copy.lastModified).iso8601)
+      xml.element("LastModified", CivilTime(copy.lastModified).iso8601Seconds)
       xml.element("ETag", "\"\(copy.metadata.etag)\"")
       MultipartChecksums.write(copy, to: &xml)
     }

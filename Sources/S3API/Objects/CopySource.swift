@@ -1,6 +1,7 @@
 // The source of a copy: what `x-amz-copy-source` names, if its conditions hold.
 
 import APICommon
+import Base
 import HTTP
 import Model
 
@@ -18,7 +19,8 @@ package enum CopySource {
     let bucket = try await request.bucket(
       bucketName, anyOf: .read, ownerHeader: "x-amz-source-expected-bucket-owner")
     let version = try await request.object(ObjectKey(key), in: bucket)
-    let conditions = ReadConditions(request.headers, prefix: conditionPrefix)
+    let conditions = ReadConditions(
+      request.headers, prefix: conditionPrefix, now: request.runtime.wallNow)
     guard
       conditions.evaluate(etag: version.metadata.etag, lastModified: version.lastModified)
         == .proceed

@@ -72,7 +72,7 @@ enum GetObject {
   private static func checkConditions(
     _ request: S3Request, _ version: ObjectVersion
   ) throws(S3Error) {
-    let conditions = ReadConditions(request.headers)
+    let conditions = ReadConditions(request.headers, now: request.runtime.wallNow)
     switch conditions.evaluate(etag: version.metadata.etag, lastModified: version.lastModified) {
     case .proceed: return
     case .notModified:
@@ -116,7 +116,8 @@ enum GetObject {
     }
     guard
       ReadConditions.rangeCounts(
-        request.headers, etag: version.metadata.etag, lastModified: version.lastModified)
+        request.headers, etag: version.metadata.etag, lastModified: version.lastModified,
+        now: request.runtime.wallNow)
     else { return Selection(range: whole, status: 200) }
     switch ByteRange(request.headers["range"], size: version.sizeBytes) {
     case .whole: return Selection(range: whole, status: 200)

@@ -1,4 +1,7 @@
 // The headers that belong to an object: kept when it is written, given back when it is read.
+//
+// User metadata is text: what is not ASCII travels in encoded words (EncodedWords.swift). The other headers are kept and
+// given back byte for byte, as S3 does.
 
 package import APICommon
 import Base
@@ -25,8 +28,10 @@ package enum ObjectHeaders {
     ("response-content-language", "content-language"), ("response-expires", "expires"),
   ]
 
-  /// S3's limit on user metadata: the bytes of names, without the prefix, and of values.
+  /// S3's limit on user metadata: the bytes of names, without the prefix, and of values as UTF-8.
   private static let metadataBytesMax = 2048
+  /// What the names of user metadata begin with.
+  private static let metadataPrefix: StaticString = "x-amz-meta-"
 
   /// What S3 calls an object of which nobody said what it is.
   private static let defaultContentType = "binary/octet-stream"
@@ -38,9 +43,10 @@ package enum ObjectHeaders {
     var result: [ObjectHeader] = []
     var metadataBytes = 0
     headers.visitFields { name, value in
-      if name.begins(with: "x-amz-meta-") {
-        metadataBytes += name.count - "x-amz-meta-".utf8.count + value.count
-        append(name.text, Array(value), to: &result)
+      if name.begins(with: metadataPrefix) {
+        let text = EncodedWords.decode(Array(value))
+        metadataBytes += name.count - metadataPrefix.utf8CodeUnitCount + text.count
+        append(name.text, text, to: &result)
       } else if name.spells("content-encoding") {
         let value = withoutChunkedCoding(Array(value))
         if !value.isEmpty { append(name.text, value, to: &result) }
@@ -80,7 +86,7 @@ package enum ObjectHeaders {
     let replaced = try replacements(target)
     for header in version.metadata.headers
     where replaced.isEmpty || replaced[header.name] == nil {
-      headers.append(header.name, valueBytes: header.value)
+      headers.append(header.name, valueBytes: value(of: header))
     }
     if !replaced.isEmpty {
       for (_, name) in overrides {
@@ -89,6 +95,13 @@ package enum ObjectHeaders {
     }
     if !headers.contains("content-type") { headers.append("content-type", defaultContentType) }
     return headers
+  }
+
+  private static func value(of header: ObjectHeader) -> [UInt8] {
+    guard EncodedWords.needsEncoding(header.value),
+      header.name.utf8.starts(with: "x-amz-meta-".utf8)
+    else { return header.value }
+    return EncodedWords.encode(header.value)
   }
 
   private static func replacements(_ target: RequestTarget) throws(S3Error) -> [String: String] {

@@ -18,10 +18,15 @@ package struct ReadConditions {
   private let ifModifiedSince: WallTime?
   private let ifUnmodifiedSince: WallTime?
 
-  /// Reads the headers; dates that cannot be read are ignored, as the RFC says.
+  /// Reads the headers.
+  ///
+  /// Dates that cannot be read are ignored, as the RFC says, and so is an `If-Modified-Since` of the future, as S3
+  /// does: it tells of a wrong clock, and would hide every change until then.
   ///
   /// - Parameter prefix: What their names begin with, such as `x-amz-copy-source-`.
-  package init(_ headers: HTTPHeaders, prefix: StaticString = "") {
+  package init(
+    _ headers: HTTPHeaders, prefix: StaticString = "", now: @autoclosure () -> WallTime
+  ) {
     var texts: (match: String?, noneMatch: String?, modified: String?, unmodified: String?)
     headers.visitFields { name, value in
       guard name.begins(with: prefix) else { return }
@@ -40,8 +45,14 @@ package struct ReadConditions {
     }
     ifMatch = texts.match
     ifNoneMatch = texts.noneMatch
-    ifModifiedSince = texts.modified.flatMap { CivilTime(httpDate: $0)?.wallTime }
-    ifUnmodifiedSince = texts.unmodified.flatMap { CivilTime(httpDate: $0)?.wallTime }
+    ifModifiedSince = texts.modified.flatMap { text in
+      let now = now()
+      let date = CivilTime(anyHTTPDate: text, now: now)?.wallTime
+      return date.flatMap { $0.seconds > now.seconds ? nil : $0 }
+    }
+    ifUnmodifiedSince = texts.unmodified.flatMap {
+      CivilTime(anyHTTPDate: $0, now: now())?.wallTime
+    }
   }
 
   /// Evaluates the conditions in the order of section 13.2.2: those on ETags take the place of those on
@@ -61,11 +72,13 @@ package struct ReadConditions {
   }
 
   /// Whether a Range header counts: `If-Range` names the copy of which the client has a part.
-  package static func rangeCounts(_ headers: HTTPHeaders, etag: String, lastModified: WallTime)
-    -> Bool
-  {
+  package static func rangeCounts(
+    _ headers: HTTPHeaders, etag: String, lastModified: WallTime, now: @autoclosure () -> WallTime
+  ) -> Bool {
     guard let text = headers["if-range"] else { return true }
-    if let date = CivilTime(httpDate: text) { return date.wallTime.seconds == lastModified.seconds }
+    if let date = CivilTime(anyHTTPDate: text, now: now()) {
+      return date.wallTime.seconds == lastModified.seconds
+    }
     return !text.hasPrefix("W/") && lists(text, etag)
   }
 
