@@ -40,8 +40,10 @@ import Testing
   }
 
   @Test(arguments: [
-    "Sunday, 06-Nov-94 08:49:37", "Sunday, 06-Nov-94 08:49:37 CET", "Sunday, 06 Nov 94 08:49:37 GMT",
-    "Sunday, 6-Nov-94 08:49:37 GMT", "Sunday, 31-Nov-94 08:49:37 GMT", "Sunday, 06-nov-94 08:49:37 GMT",
+    "Sunday, 06-Nov-94 08:49:37", "Sunday, 06-Nov-94 08:49:37 CET",
+    "Sunday, 06 Nov 94 08:49:37 GMT",
+    "Sunday, 6-Nov-94 08:49:37 GMT", "Sunday, 31-Nov-94 08:49:37 GMT",
+    "Sunday, 06-nov-94 08:49:37 GMT",
     "Sun Nov 06 08:49:37 94", "Sun Nov  6 08:49:37 1994 GMT", "Sun Nov 6 08:49:37 1994",
     "Sun Nov  6 08.49.37 1994", "Sun Nov 31 08:49:37 1994", "Sun Nov    08:49:37 1994", ",", "",
   ])

@@ -174,7 +174,9 @@ extension Fuzzer {
     let days = day.first == "0" ? ["\(day)", " \(day.dropFirst())"] : ["\(day)"]
     return text.utf8.dropFirst(4).starts(with: " \(day) \(month) \(year) \(clock) ".utf8)
       || text.utf8.suffix(24).elementsEqual(", \(day)-\(month)-\(year.suffix(2)) \(clock) GMT".utf8)
-      || days.contains { text.utf8.dropFirst(3).elementsEqual(" \(month) \($0) \(clock) \(year)".utf8) }
+      || days.contains {
+        text.utf8.dropFirst(3).elementsEqual(" \(month) \($0) \(clock) \(year)".utf8)
+      }
   }
 
   private static func checkAddresses(_ text: String) throws {

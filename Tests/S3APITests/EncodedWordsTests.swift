@@ -49,12 +49,13 @@ import Testing
     arguments: [
       ("plain text", "plain text"), ("a\tb", "a\tb"), ("", ""),
       (
-        "Workouts are done, and “all” is well_=?",
-        "=?UTF-8?Q?Workouts_are_done,_and_=E2=80=9Call=E2=80=9D_is_well=5F=3D=3F?="
+        "of one? _and_ more plain text é",
+        "=?UTF-8?Q?of_one=3F_=5Fand=5F_more_plain_text_=C3=A9?="
       ),
       ("日本語", "=?UTF-8?B?5pel5pys6Kqe?="),
       // What a field cannot hold, and what it would lose.
-      ("a\r\nb: c", "=?UTF-8?Q?a=0D=0Ab:_c?="), (" a", "=?UTF-8?Q?_a?="), ("a\t", "=?UTF-8?Q?a=09?="),
+      ("a\r\nb: c", "=?UTF-8?Q?a=0D=0Ab:_c?="), (" a", "=?UTF-8?Q?_a?="),
+      ("a\t", "=?UTF-8?Q?a=09?="),
       ("a\0", "=?UTF-8?Q?a=00?="), ("a\u{7F}b c", "=?UTF-8?Q?a=7Fb_c?="),
     ])
   func writesWhatAFieldHolds(_ row: (text: String, value: String)) {

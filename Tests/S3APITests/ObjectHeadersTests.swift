@@ -42,7 +42,9 @@ import Testing
     let kept = try ObjectHeaders.read(["x-amz-meta-a": word, "x-amz-meta-b": word])
     #expect(kept.map(\.value.count) == [1020, 1020])
     #expect(throws: S3Error.self) {
-      try ObjectHeaders.read(["x-amz-meta-a": word, "x-amz-meta-b": word, "x-amz-meta-c": "12345678"])
+      try ObjectHeaders.read([
+        "x-amz-meta-a": word, "x-amz-meta-b": word, "x-amz-meta-c": "12345678",
+      ])
     }
     var latin1 = HTTPHeaders()
     latin1.append("x-amz-meta-a", valueBytes: [UInt8](repeating: 0xE9, count: 1024))

@@ -73,7 +73,9 @@ import Testing
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
       let given = "=?UTF-8?Q?caf=C3=A9_au_lait?="
-      for (key, sent) in [("raw", "café au lait"), ("b", "=?utf-8?b?Y2Fmw6kgYXUgbGFpdA==?="), ("q", given)] {
+      for (key, sent) in [
+        ("raw", "café au lait"), ("b", "=?utf-8?b?Y2Fmw6kgYXUgbGFpdA==?="), ("q", given),
+      ] {
         try await node.expect(
           200, "PUT", "/bucket/\(key)",
           headers: ["x-amz-meta-a": sent, "x-amz-meta-b": "=?UTF-8?Q?plain?="], body: Self.small)
@@ -86,7 +88,8 @@ import Testing
       }
       // No text becomes a header of its own.
       try await node.expect(
-        200, "PUT", "/bucket/split", headers: ["x-amz-meta-a": "=?UTF-8?Q?a=0D=0Ax-amz-meta-b:_c?="])
+        200, "PUT", "/bucket/split", headers: ["x-amz-meta-a": "=?UTF-8?Q?a=0D=0Ax-amz-meta-b:_c?="]
+      )
       let split = try await node.expect(200, "HEAD", "/bucket/split").headers
       #expect(split["x-amz-meta-b"] == nil)
       #expect(split["x-amz-meta-a"] == "=?UTF-8?Q?a=0D=0Ax-amz-meta-b:_c?=")

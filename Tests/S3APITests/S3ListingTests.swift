@@ -135,7 +135,8 @@ import Testing
       try await node.expect(200, "PUT", "/bucket/u?partNumber=1&uploadId=\(id)", body: [1])
       let source: HTTPHeaders = ["x-amz-copy-source": "bucket/k"]
       for (method, target, headers, name) in [
-        ("GET", "/", HTTPHeaders(), "CreationDate"), ("GET", "/bucket", HTTPHeaders(), "LastModified"),
+        ("GET", "/", HTTPHeaders(), "CreationDate"),
+        ("GET", "/bucket", HTTPHeaders(), "LastModified"),
         ("GET", "/bucket?list-type=2", HTTPHeaders(), "LastModified"),
         ("GET", "/bucket?versions", HTTPHeaders(), "LastModified"),
         ("GET", "/bucket?uploads", HTTPHeaders(), "Initiated"),
