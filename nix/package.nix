@@ -62,6 +62,9 @@ stdenv.mkDerivation {
     runHook postInstall
   '';
 
+  # By default nixpkgs takes away what debuggers need, and leaves the names of functions: a third of the program.
+  stripAllList = [ "bin" ];
+
   doInstallCheck = true;
   installCheckPhase = ''
     runHook preInstallCheck

@@ -73,6 +73,18 @@ import Testing
     #expect(report.findings.map(\.subject) == [name(of: blocks[3]).hex])
   }
 
+  /// Counts are walked one second byte at a time, also where no file is left.
+  @Test func allReferencesWithoutFilesAreFound() throws {
+    let world = try BlockWorld(seed: 1)
+    let service = try world.open()
+    let lost = (0..<600 as Range<UInt64>).map { noise(10, seed: $0) }
+    try world.run {
+      for bytes in lost { _ = try await service.put(bytes, world.upload()) }
+    }
+    for bytes in lost { world.files[path(bytes, service)] = nil }
+    #expect(try world.run { try await service.check() }.referencesWithoutFile == 600)
+  }
+
   @Test func aCorruptHeaderIsFoundAndACorruptPieceThoroughly() throws {
     let world = try BlockWorld(seed: 1)
     let service = try filled(world)

@@ -212,6 +212,40 @@ import Testing
     #expect(world.files.paths.count == 2)
   }
 
+  /// References are released 256 in a transaction.
+  @Test func manyReferencesAreReleasedInOneCall() throws {
+    let world = try BlockWorld(seed: 1)
+    let service = try world.open()
+    let upload = world.upload()
+    try world.run {
+      var keys: [BlockReferenceKey] = []
+      for seed in 0..<600 as Range<UInt64> {
+        let hash = try await service.put(noise(10, seed: seed), upload)
+        keys.append(BlockReferenceKey(hash: hash, upload: upload))
+      }
+      try await service.release(keys)
+      #expect(try service.counts.blocks(of: upload, limit: 1000).isEmpty)
+    }
+  }
+
+  /// Files are deleted 256 at a time, and the worker rests only when none is left that is due.
+  @Test func allFilesThatAreDueAreDeletedWithoutARest() throws {
+    let world = try BlockWorld(seed: 1)
+    let service = try world.open()
+    let upload = world.upload()
+    try world.run {
+      for seed in 0..<1000 as Range<UInt64> {
+        _ = try await service.put(noise(10, seed: seed), upload)
+      }
+      try await service.releaseAll(of: upload)
+      service.start()
+      // The delay of ten minutes and one rest of a minute.
+      try await world.runtime.sleep(for: .seconds(661))
+      #expect(try service.counts.oldestDeletion() == nil)
+    }
+    #expect(world.files.paths.count == 1, "the directory's marker")
+  }
+
   @Test func aDamagedFileIsSetAsideAndReplacedFromElsewhere() throws {
     struct Elsewhere: BlockSource {
       let bytes: [UInt8]

@@ -169,18 +169,39 @@ def test_conditions_of_reads_hold(s3, bucket):
     head = s3.head_object(Bucket=bucket, Key="object")
     etag, time = head["ETag"], head["LastModified"]
     earlier, later = time - datetime.timedelta(hours=1), time + datetime.timedelta(seconds=1)
+    # S3 ignores it: nobody can have a copy from then.
+    tomorrow = time + datetime.timedelta(days=1)
     place = {"Bucket": bucket, "Key": "object"}
     for condition in (
             {"IfMatch": etag}, {"IfNoneMatch": '"other"'}, {"IfModifiedSince": earlier},
-            {"IfUnmodifiedSince": later}):
+            {"IfModifiedSince": tomorrow}, {"IfUnmodifiedSince": later}):
         assert s3.get_object(**place, **condition)["Body"].read() == b"x"
     for condition, status in (
             ({"IfMatch": '"other"'}, 412), ({"IfNoneMatch": etag}, 304),
-            ({"IfModifiedSince": later}, 304), ({"IfUnmodifiedSince": earlier}, 412)):
+            ({"IfModifiedSince": time}, 304), ({"IfUnmodifiedSince": earlier}, 412)):
         for call in (s3.get_object, s3.head_object):
             with pytest.raises(ClientError) as error:
                 call(**place, **condition)
             assert status_of(error) == status, condition
+
+
+def test_every_form_of_a_date_is_read(s3, server, bucket):
+    s3.put_object(Bucket=bucket, Key="object", Body=b"x")
+    time = s3.head_object(Bucket=bucket, Key="object")["LastModified"]
+    client = server.client()
+    for form in "%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y":
+        earlier = (time - datetime.timedelta(hours=1)).strftime(form)
+        for name, date, status in (
+                ("if-modified-since", time.strftime(form), 304), ("if-modified-since", earlier, 200),
+                ("if-unmodified-since", time.strftime(form), 200),
+                ("if-unmodified-since", earlier, 412)):
+            assert client.request("GET", bucket, "object", headers={name: date}).status == status
+            copy = client.request("PUT", bucket, "copy", headers={
+                "x-amz-copy-source": f"{bucket}/object", f"x-amz-copy-source-{name}": date})
+            assert copy.status == (412 if status == 304 else status), (name, date)
+        for date, status in ((time.strftime(form), 206), (earlier, 200)):
+            headers = {"range": "bytes=0-0", "if-range": date}
+            assert client.request("GET", bucket, "object", headers=headers).status == status
 
 
 def test_tags_are_told_and_copied_as_none(s3, bucket):

@@ -28,6 +28,32 @@ import Testing
     }
   }
 
+  /// The reaper looks at 256 uploads at a time.
+  @Test func allDeadWritesAreReapedHoweverManyThereAre() throws {
+    try ModelWorld(seed: 6).run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      for index in 0..<600 {
+        let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k\(index)"))
+        let body = Body(noise(100, UInt64(index)), pieceBytes: 100)
+        try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+      }
+      let dead = try node.keys(of: "model_open")
+      #expect(dead.count == 600)
+      try await node.runtime.sleep(for: .seconds(90_000))
+      // These are alive, and lie between the others.
+      for index in 0..<20 {
+        let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k\(index * 30)a"))
+        let body = Body(noise(100, UInt64(index)), pieceBytes: 100)
+        try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+      }
+      #expect(try await node.store.reaper.reap() == 600)
+      let left = try node.keys(of: "model_open")
+      #expect(left.count == 20 && left.isDisjoint(with: dead))
+      try await node.settle()
+      #expect(try node.liveReferences().count == 20)
+    }
+  }
+
   @Test func aSlowWriteIsRenewedWhileBytesFlow() throws {
     try ModelWorld(seed: 2).run { node in
       let bucket = try await node.store.buckets.create("bucket")

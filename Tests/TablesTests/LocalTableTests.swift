@@ -136,6 +136,15 @@ import Testing
         == [0, 0, 0, 0, 0, 9, 0, 0])
   }
 
+  /// Tombstones are dropped 256 in a transaction.
+  @Test func allOldTombstonesAreCollectedInOnePass() async throws {
+    let rows = (0..<600).map { (key("\($0)"), row(Int64($0 % 7), nil)) }
+    _ = try await local.merge(rows, origin: .repair)
+    #expect(
+      try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10)).dropped == 600)
+    #expect(try local.fingerprintFaults().isEmpty)
+  }
+
   @Test func rowsThatCannotBeReadDoNotStopTheCollectionOfOthers() async throws {
     // More than one transaction's worth of them, before the one that can be read.
     let damaged = (0..<300).map { (key("damaged \($0)"), row(1, nil)) }

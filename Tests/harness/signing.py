@@ -52,7 +52,8 @@ class Credentials:
         lines = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers))
         request = f"{method}\n{path}\n{canonical_query(query)}\n{lines}\n{names}\n{payload_hash}"
         scope = f"{date[:8]}/{self.region}/s3/aws4_request"
-        digest = hashlib.sha256(request.encode()).hexdigest()
+        # A header's bytes that are not UTF-8 stand in the text as Python keeps them in names of files.
+        digest = hashlib.sha256(request.encode(errors="surrogateescape")).hexdigest()
         text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}"
         code = hmac.new(self.signing_key(date[:8]), text.encode(), hashlib.sha256).hexdigest()
         return code, scope, names

@@ -32,7 +32,7 @@ package struct ObjectMetadata: Equatable, Sendable {
 package struct ObjectHeader: Equatable, Sendable {
   /// The name, in lowercase.
   package var name: String
-  /// The value as it came, whatever its encoding.
+  /// The text of user metadata in UTF-8; any other value as it came, whatever its encoding.
   package var value: [UInt8]
 
   package init(name: String, value: [UInt8]) {
