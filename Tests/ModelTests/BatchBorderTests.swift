@@ -122,8 +122,9 @@ import Testing
     }
   }
 
-  /// One call looks at 10,000 rows. Behind as many deleted ones there may be an object that a deletion of the bucket
-  /// would take along.
+  /// One call looks at 10,000 rows.
+  ///
+  /// Behind as many deleted ones there may be an object that a deletion of the bucket would take along.
   @Test func anObjectBehindManyDeletedOnesIsSeen() throws {
     try ModelWorld(seed: 7).run { node in
       let bucket = try await node.store.buckets.create("bucket")

@@ -42,7 +42,8 @@ import Testing
       try await node.runtime.sleep(for: .seconds(90_000))
       // These are alive, and lie between the others.
       for index in 0..<20 {
-        let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k\(index * 30)a"))
+        let writer = node.store.objects.writer(
+          bucket: bucket, key: try ObjectKey("k\(index * 30)a"))
         let body = Body(noise(100, UInt64(index)), pieceBytes: 100)
         try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
       }

@@ -208,7 +208,9 @@ import Testing
     let runtime = SimulatedRuntime(seed: 1)
     let cluster = try SimulatedCluster(runtime)
     let partitionKey: [UInt8] = [1, 2, 3, 4]
-    @Sendable func rows(_ numbers: Range<Int>, _ value: String?, _ milliseconds: Int64) -> [(RowKey, Register)] {
+    @Sendable func rows(_ numbers: Range<Int>, _ value: String?, _ milliseconds: Int64) -> [(
+      RowKey, Register
+    )] {
       numbers.map { number in
         (
           RowKey(partitionKey: partitionKey, sortKey: Array("a/\(number)".utf8)),
