@@ -78,7 +78,7 @@ package struct BodyClaims: Sendable {
   private static func contentMD5(_ headers: HTTPHeaders) throws(S3Error) -> [UInt8]? {
     guard let text = headers["content-md5"] else { return nil }
     guard let digest = Base64.decode(text), digest.count == 16 else {
-      throw S3Error(.invalidDigest)
+      throw S3Error(.invalidDigest, details: [S3Error.Detail("Content-MD5", text)])
     }
     return digest
   }
@@ -88,11 +88,13 @@ package struct BodyClaims: Sendable {
     for algorithm in ChecksumAlgorithm.allCases {
       guard let text = headers[algorithm.headerName] else { continue }
       guard found == nil else {
-        throw S3Error(.invalidRequest, "Expecting a single x-amz-checksum- header.")
+        throw S3Error(
+          .invalidRequest,
+          "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
       }
       guard let checksum = ObjectChecksum(algorithm, base64: text) else {
         throw S3Error(
-          .invalidRequest, "The value of the header \(algorithm.headerName) is not valid.")
+          .invalidRequest, "Value for \(algorithm.headerName) header is invalid.")
       }
       found = checksum
     }

@@ -92,13 +92,13 @@ package final class BodyDigests: Sendable {
       throw S3Error(.incompleteBody)
     }
     if case .sha256(let claimed) = claims.payload, claimed != found.sha256 {
-      throw S3Error(.contentSHA256Mismatch)
+      throw S3Error.wrongSHA256(claimed, found.sha256)
     }
     guard found.chunksAreRight else {
       throw S3Error(.signatureDoesNotMatch, "The signature of a chunk of the body is wrong.")
     }
     if let claimed = claims.contentMD5, claimed != found.summary.md5 {
-      throw S3Error(.badDigest, "The Content-MD5 is not that of the body.")
+      throw S3Error.badMD5(claimed, found.summary.md5)
     }
     try compareChecksum(claims.checksum, found.summary)
     try compareChecksum(trailerChecksum(trailers), found.summary)
@@ -107,7 +107,7 @@ package final class BodyDigests: Sendable {
 
   private func compareChecksum(_ claimed: ObjectChecksum?, _ found: BodySummary) throws(S3Error) {
     guard let claimed, claimed != found.checksum else { return }
-    throw S3Error(.badDigest, "The \(claimed.algorithm.headerName) is not that of the body.")
+    throw S3Error.badChecksum(claimed.algorithm)
   }
 
   private struct Found: Sendable {

@@ -47,7 +47,9 @@ package struct RequestTarget: Sendable {
   package func value(_ name: StaticString) throws(S3Error) -> String? {
     guard let field = query.first(where: { $0.isNamed(name) }) else { return nil }
     guard let text = field.text else {
-      throw S3Error(.invalidArgument, "The query parameter \(name) is not UTF-8.")
+      throw S3Error(
+        .invalidArgument, "The query parameter \(name) is not UTF-8.",
+        details: [S3Error.Detail("ArgumentName", "\(name)")])
     }
     return text
   }

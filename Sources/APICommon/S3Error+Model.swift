@@ -28,6 +28,10 @@ extension S3Error {
     }
   }
 
+  /// What S3 says of a part number that no part can have.
+  package static let partNumberRange =
+    "Part number must be an integer between 1 and \(MultipartUploads.partNumberMax), inclusive"
+
   /// The label keeps `self.init(.noSuchBucket)` below from meaning this initializer itself.
   private init(model error: ModelError) {
     switch error {
@@ -37,21 +41,24 @@ extension S3Error {
     case .bucketNotEmpty: self.init(.bucketNotEmpty)
     case .bucketBusy: self.init(.operationAborted)
     case .invalidBucketName(let reason):
-      self.init(.invalidBucketName, "This is not a valid bucket name: \(reason).")
+      self.init(.invalidBucketName, "The specified bucket is not valid: \(reason).")
     case .quotaExceeded(let excess): self.init(.quotaExceeded, excess.explanation)
     case .noSuchAccessKey: self.init(.invalidAccessKeyID)
     case .lastAlias, .accessKeyAlreadyExists, .invalidAccessKey: self.init(.invalidRequest)
     case .noSuchKey: self.init(.noSuchKey)
     case .invalidKey: self.init(.invalidArgument, "An object's key is 1 to 1,024 bytes of UTF-8.")
-    case .keyTooLong: self.init(.keyTooLong)
+    case .keyTooLong:
+      self.init(.keyTooLong, details: [Detail("MaxSizeAllowed", String(ObjectKey.bytesMax))])
     case .invalidRange: self.init(.invalidRange)
     case .sourceChanged:
       self.init(.operationAborted, "The object that is read was replaced or deleted; try again.")
     case .noSuchUpload: self.init(.noSuchUpload)
     case .invalidPartNumber:
-      self.init(.invalidArgument, "A part number is from 1 to \(MultipartUploads.partNumberMax).")
-    case .invalidPart(let number):
+      self.init(
+        .invalidArgument, Self.partNumberRange, details: [Detail("ArgumentName", "partNumber")])
+    case .invalidPart(let number, let etag):
       self.init(.invalidPart, details: [Detail("PartNumber", String(number))])
+      note("ETag", etag)
     case .invalidPartOrder: self.init(.invalidPartOrder)
     case .entityTooSmall(let number, let size):
       self.init(

@@ -1,8 +1,9 @@
 // Errors as S3 clients know them: a code to act on, a status, a sentence.
 //
 // SDKs decide by the code and the status whether to retry, so both follow S3's list
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). The sentence is ours: it says what
-// to do where S3's would say less.
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). The sentence is S3's too, as programs
+// compare it (S3ErrorMessages.swift), and ours where S3's would not say what is wrong. What an error is about stands in
+// further elements, under S3's names for them.
 
 import Codecs
 package import HTTP
@@ -38,6 +39,19 @@ package struct S3Error: Error, Sendable {
     self.code = code
     self.message = message ?? code.usualMessage
     self.details = details
+  }
+
+  /// `InvalidArgument`, with the name and value of the query parameter or header that it is about.
+  package static func argument(_ name: String, _ value: String, _ message: String) -> S3Error {
+    S3Error(
+      .invalidArgument, message,
+      details: [Detail("ArgumentName", name), Detail("ArgumentValue", value)])
+  }
+
+  /// Adds a detail, unless whoever threw the error knew it already.
+  package mutating func note(_ name: StaticString, _ value: String?) {
+    guard let value, !details.contains(where: { "\($0.name)" == "\(name)" }) else { return }
+    details.append(Detail(name, value))
   }
 
   /// The HTTP status.

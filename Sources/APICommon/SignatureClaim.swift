@@ -27,6 +27,10 @@ package struct SignatureClaim: Sendable {
 
   static let algorithm = "AWS4-HMAC-SHA256"
 
+  /// What S3 says to other signatures: some clients sign again when they read it.
+  fileprivate static let notSupported =
+    "The authorization mechanism you have provided is not supported. Please use \(algorithm)."
+
   /// Seven days: the longest that a presigned URL may be good for.
   private static let expirySecondsMax = 604_800
   /// The claim of a request; `nil` when it is anonymous.
@@ -44,8 +48,7 @@ package struct SignatureClaim: Sendable {
     }
     if target.has("AWSAccessKeyId") {
       throw S3Error(
-        .invalidRequest,
-        "Signatures of version 2 are not supported; use \(algorithm) (version 4).")
+        .invalidRequest, notSupported)
     }
     return nil
   }
@@ -56,7 +59,7 @@ package struct SignatureClaim: Sendable {
     else { throw S3Error(.authorizationHeaderMalformed) }
     guard let time = try Self.time(of: head) else {
       throw S3Error(
-        .accessDenied, "A signed request needs an x-amz-date header, or a Date header.")
+        .accessDenied, "AWS authentication requires a valid Date or x-amz-date header")
     }
     guard time.basicDay == scope.day else {
       throw S3Error(
@@ -136,7 +139,8 @@ package struct SignatureClaim: Sendable {
     }
     if let stated {
       guard let time = stated else {
-        throw S3Error(.accessDenied, "The x-amz-date header is not a valid date.")
+        throw S3Error(
+          .accessDenied, "AWS authentication requires a valid Date or x-amz-date header")
       }
       return time
     }
@@ -164,8 +168,7 @@ private struct AuthorizationFields {
     let space = header.offset(of: UInt8(ascii: " ")) ?? header.count
     guard space < header.count, header.upTo(space).spells("AWS4-HMAC-SHA256") else {
       throw S3Error(
-        .invalidRequest,
-        "This kind of authorization is not supported; use \(SignatureClaim.algorithm).")
+        .invalidRequest, SignatureClaim.notSupported)
     }
     try header.from(space).forEachPart(between: UInt8(ascii: ",")) { (part) throws(S3Error) in
       let equals = part.offset(of: UInt8(ascii: "=")) ?? part.count

@@ -86,17 +86,22 @@ package struct SignatureVerifier: Sendable {
   private func checkScope(_ claim: SignatureClaim) throws(S3Error) {
     let malformed: S3ErrorCode =
       claim.form == .header ? .authorizationHeaderMalformed : .authorizationQueryParametersError
+    // Older programs look for the right region behind "expecting".
+    let fault =
+      claim.form == .header
+      ? "The authorization header is malformed" : "Error parsing the X-Amz-Credential parameter"
     guard claim.scope.region == region else {
       throw S3Error(
         malformed,
-        "The region '\(claim.scope.region)' is wrong; expecting '\(region)'. Set the client's region.",
+        "\(fault); the region '\(claim.scope.region)' is wrong; expecting '\(region)'",
         details: [S3Error.Detail("Region", region)],
         // The answer to a HEAD has no document; SDKs find the right region here too.
         headers: ["x-amz-bucket-region": region])
     }
     guard claim.scope.service == service else {
       throw S3Error(
-        malformed, "The service '\(claim.scope.service)' is wrong; expecting '\(service)'.")
+        malformed, "\(fault); the service '\(claim.scope.service)' is wrong; expecting '\(service)'"
+      )
     }
   }
 
@@ -115,12 +120,15 @@ package struct SignatureVerifier: Sendable {
       }
     case .query(let expirySeconds):
       guard age >= .zero - Self.skewMax else {
-        throw S3Error(.accessDenied, "The presigned URL is not valid yet; check both clocks.")
+        throw S3Error(.accessDenied, "Request is not valid yet")
       }
       guard age <= .seconds(expirySeconds) else {
         throw S3Error(
-          .accessDenied, "The presigned URL has expired.",
-          details: [S3Error.Detail("ServerTime", CivilTime(now).iso8601)])
+          .accessDenied, "Request has expired",
+          details: [
+            S3Error.Detail("X-Amz-Expires", String(expirySeconds)),
+            S3Error.Detail("ServerTime", CivilTime(now).iso8601),
+          ])
       }
     }
   }
@@ -136,7 +144,7 @@ package struct SignatureVerifier: Sendable {
     }
     if let missing {
       throw S3Error(
-        .accessDenied, "There were headers present in the request which were not signed.",
+        .accessDenied, "There were headers present in the request which were not signed",
         details: [S3Error.Detail("HeadersNotSigned", missing)])
     }
   }

@@ -36,8 +36,8 @@ package enum ModelError: Error, Equatable, Sendable {
   case noSuchUpload
   /// A part number is outside of 1 to 10,000.
   case invalidPartNumber
-  /// A part named in a completion was not uploaded, or has another ETag.
-  case invalidPart(number: Int)
+  /// A part named in a completion was not uploaded, or has another ETag than `etag`, which was named.
+  case invalidPart(number: Int, etag: String? = nil)
   case invalidPartOrder
   /// A part other than the last is smaller than 5 MiB.
   case entityTooSmall(number: Int, sizeBytes: UInt64)

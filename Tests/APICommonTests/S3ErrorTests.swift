@@ -19,7 +19,41 @@ import Testing
   @Test(arguments: S3ErrorCode.allCases)
   func everyCodeHasAStatusAndASentence(code: S3ErrorCode) {
     #expect((300..<600).contains(code.status))
-    #expect(code.usualMessage.hasSuffix("."))
+    #expect(code.usualMessage.contains { $0.isLetter })
+    #expect(!code.usualMessage.contains { $0.isNewline })
+  }
+
+  /// Programs compare these, letter by letter.
+  @Test(arguments: [
+    (S3ErrorCode.noSuchBucket, "The specified bucket does not exist"),
+    (.noSuchKey, "The specified key does not exist."),
+    (.preconditionFailed, "At least one of the pre-conditions you specified did not hold"),
+    (
+      .bucketAlreadyOwnedByYou,
+      "Your previous request to create the named bucket succeeded and you already own it."
+    ),
+    (.bucketNotEmpty, "The bucket you tried to delete is not empty"),
+    (.invalidRange, "The requested range is not satisfiable"),
+    (
+      .noSuchUpload,
+      "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
+        + "been aborted or completed."
+    ),
+    (
+      .malformedXML,
+      "The XML you provided was not well-formed or did not validate against our published schema"
+    ),
+  ])
+  func theSentencesAreThoseOfS3(code: S3ErrorCode, sentence: String) {
+    #expect(code.usualMessage == sentence)
+  }
+
+  @Test func aDetailIsWhatWasThrownFirst() {
+    var error = S3Error(.noSuchKey, details: [S3Error.Detail("Key", "source")])
+    error.note("Key", "target")
+    error.note("BucketName", "b")
+    error.note("UploadId", nil)
+    #expect(error.details.map { "\($0.name)=\($0.value)" } == ["Key=source", "BucketName=b"])
   }
 
   @Test func whatIsNotForeseenTellsTheClientNothing() {

@@ -115,11 +115,12 @@ import Testing
     }
   }
 
-  @Test func aMarkerThatIsACommonPrefixSkipsIt() {
+  @Test func aMarkerThatIsOrLiesInACommonPrefixSkipsIt() {
     let query = ListQuery(prefix: Array("a".utf8), delimiter: Array("/".utf8))
     #expect(query.position(marker: []) == .start)
     #expect(query.position(marker: Array("a/".utf8)) == .afterPrefix(Array("a/".utf8)))
-    #expect(query.position(marker: Array("a/b".utf8)) == .afterKey(Array("a/b".utf8)))
+    #expect(query.position(marker: Array("a/b".utf8)) == .afterPrefix(Array("a/".utf8)))
+    #expect(query.position(marker: Array("ab".utf8)) == .afterKey(Array("ab".utf8)))
     #expect(query.position(marker: Array("b/".utf8)) == .afterKey(Array("b/".utf8)))
   }
 

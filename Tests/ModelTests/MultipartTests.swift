@@ -118,7 +118,7 @@ import Testing
             _ = try await again.value
           }
           return 0
-        } catch ModelError.invalidPart(number: 1) {
+        } catch ModelError.invalidPart(number: 1, etag: _) {
           // The attempt left nothing, and the new part can be completed.
           let version = try await node.store.uploads.complete(
             bucket: bucket, key: key, id: id, parts: named([try await again.value]))
@@ -138,7 +138,7 @@ import Testing
       let (bucket, key, id) = try await begin(node)
       let early = try await node.putPart(bucket, "k", id, 1, noise(2000, 1))
       let late = try await node.putPart(bucket, "k", id, 1, noise(1500, 2))
-      await #expect(throws: ModelError.invalidPart(number: 1)) {
+      await #expect(throws: ModelError.invalidPart(number: 1, etag: early.etag)) {
         _ = try await node.store.uploads.complete(
           bucket: bucket, key: key, id: id, parts: named([early]))
       }
@@ -168,10 +168,10 @@ import Testing
       await #expect(throws: ModelError.invalidPartOrder) {
         try await complete([all[0], all[0]])
       }
-      await #expect(throws: ModelError.invalidPart(number: 4)) {
+      await #expect(throws: ModelError.invalidPart(number: 4, etag: "x")) {
         try await complete([all[0], CompletedPart(number: 4, etag: "x")])
       }
-      await #expect(throws: ModelError.invalidPart(number: 1)) {
+      await #expect(throws: ModelError.invalidPart(number: 1, etag: "x")) {
         try await complete([CompletedPart(number: 1, etag: "x")])
       }
       await #expect(throws: ModelError.invalidPart(number: 1)) { try await complete([]) }

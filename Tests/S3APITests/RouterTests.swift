@@ -29,6 +29,15 @@ import Testing
       ("GET", bucket, "acl", .getBucketACL),
       ("GET", bucket, "versioning", .getBucketVersioning),
       ("GET", bucket, "versions&prefix=a", .listObjectVersions),
+      ("GET", bucket, "policy", .getBucketPolicy),
+      ("DELETE", bucket, "policy", .deleteBucketPolicy),
+      ("GET", bucket, "lifecycle&id=a", .getBucketLifecycleConfiguration),
+      (
+        "GET", bucket, "metrics&x-id=ListBucketMetricsConfigurations",
+        .listBucketMetricsConfigurations
+      ),
+      ("GET", bucket, "metrics&id=a", .getBucketMetricsConfiguration),
+      ("DELETE", bucket, "metrics&id=a", .deleteBucketMetricsConfiguration),
       ("HEAD", bucket, "", .headBucket),
       ("PUT", bucket, "", .createBucket),
       ("DELETE", bucket, "", .deleteBucket),
@@ -40,6 +49,9 @@ import Testing
       ("GET", object, "acl", .getObjectACL),
       ("GET", object, "attributes&versionId=null", .getObjectAttributes),
       ("GET", object, "tagging", .getObjectTagging),
+      ("GET", object, "retention", .getObjectRetention),
+      ("GET", object, "legal-hold&versionId=null", .getObjectLegalHold),
+      ("DELETE", object, "tagging", .deleteObjectTagging),
       ("HEAD", object, "", .headObject),
       ("PUT", object, "x-id=PutObject", .putObject),
       ("DELETE", object, "", .deleteObject),
@@ -58,14 +70,17 @@ import Testing
   /// To overlook the parameter would do something else, and something worse.
   @Test(
     arguments: [
-      ("DELETE", bucket, "policy"), ("DELETE", bucket, "lifecycle"), ("PUT", bucket, "acl"),
+      ("PUT", bucket, "policy"), ("DELETE", bucket, "policy&lifecycle"), ("PUT", bucket, "acl"),
+      ("DELETE", bucket, "logging"), ("DELETE", bucket, "metrics"), ("GET", bucket, "retention"),
+      ("HEAD", bucket, "policy"), ("GET", object, "policy"), ("DELETE", object, "retention"),
+      ("DELETE", object, "annotation&annotationName=a"), ("PUT", object, "annotation"),
+      ("PUT", bucket, "metadataAnnotationTable"), ("GET", object, "torrent"),
       ("PUT", bucket, "versioning"), ("GET", bucket, "versions&acl"), ("HEAD", bucket, "acl"),
-      ("DELETE", object, "tagging"), ("PUT", object, "tagging"), ("GET", bucket, "tagging"),
+      ("PUT", object, "tagging"), ("PUT", bucket, "tagging"),
       ("DELETE", object, "versionId=abc"),
       ("GET", object, "versionId=abc"), ("PUT", object, "acl"), ("PUT", object, "uploadId=a"),
-      ("PUT", object, "partNumber=1"), ("POST", object, "restore"), ("POST", object, ""),
+      ("POST", object, "restore"), ("POST", object, ""),
       ("POST", bucket, ""), ("OPTIONS", object, ""), ("PUT", service, ""),
-      ("GET", object, "uploads"),
       ("DELETE", object, "uploadId=a&acl"),
     ] as [(String, RequestAddress, String)])
   func whatIsNotImplementedIs501(_ row: (method: String, address: RequestAddress, query: String)) {
@@ -77,8 +92,31 @@ import Testing
 
   @Test func otherMethodsAndListTypesAreRefused() {
     #expect(throws: S3Error.self) { try route("BREW", Self.object, "") }
-    let error = #expect(throws: S3Error.self) { try route("GET", Self.bucket, "list-type=3") }
-    #expect(error?.code == .invalidArgument)
+    for query in ["list-type=3", "list-type=1", "list-type=", "list-type"] {
+      let error = #expect(throws: S3Error.self) { try route("GET", Self.bucket, query) }
+      #expect(error?.code == .invalidArgument)
+      #expect(error?.details.first?.value == "list-type")
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("GET", "uploads", S3ErrorCode.invalidRequest), ("GET", "versions", .invalidRequest),
+      ("PUT", "partNumber=1", .invalidArgument), ("GET", "versionId=", .invalidArgument),
+      ("DELETE", "versionId", .invalidArgument),
+    ])
+  func whatIsMixedUpIsSaid(method: String, query: String, code: S3ErrorCode) {
+    let error = #expect(throws: S3Error.self) { try route(method, Self.object, query) }
+    #expect(error?.code == code)
+  }
+
+  /// Conditions are refused of whatever changes something (`refuseWhatIsNotImplemented`).
+  @Test func writesAreWhatIsNoReadByItsName() {
+    let unset = Set(UnsetConfiguration.operations)
+    for operation in S3Operation.allCases where !unset.contains(operation) {
+      let isRead = ["Get", "Head", "List"].contains { operation.rawValue.hasPrefix($0) }
+      #expect(operation.isWrite == !isRead, "\(operation)")
+    }
   }
 
   @Test(arguments: [

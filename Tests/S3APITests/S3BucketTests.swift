@@ -32,12 +32,55 @@ import Testing
       }
       try await node.expect(200, "PUT", "/bucket", body: configuration("grange"))
       let elsewhere = try await node.expect(400, "PUT", "/other", body: configuration("mars"))
-      #expect(elsewhere.code == "InvalidLocationConstraint")
+      #expect(elsewhere.code == "IllegalLocationConstraintException")
       let broken = try await node.expect(400, "PUT", "/other", body: Array("<x".utf8))
       #expect(broken.code == "MalformedXML")
       let location = try await node.expect(200, "GET", "/bucket?location").xml()
       #expect(location.name == "LocationConstraint")
       #expect(location.text == "grange")
+    }
+  }
+
+  /// S3's first region is older than regions.
+  @Test func theFirstRegionHasNoName() throws {
+    try SimulatedS3.run(region: "us-east-1") { node in
+      let signing = SimulatedS3.Signing(region: "us-east-1")
+      for _ in 1...2 {
+        let created = try await node.send("PUT", "/bucket", signing: signing)
+        #expect(created.status == 200)
+        #expect(created.headers["location"] == "/bucket")
+      }
+      let named = Array(
+        ("<CreateBucketConfiguration><LocationConstraint>us-east-1</LocationConstraint>"
+          + "</CreateBucketConfiguration>").utf8)
+      let refused = try await node.send("PUT", "/other", body: named, signing: signing)
+      #expect(refused.status == 400 && refused.code == "InvalidLocationConstraint")
+      #expect(try refused.xml().text(of: "LocationConstraint") == "us-east-1")
+      let location = try await node.send("GET", "/bucket?location", signing: signing)
+      #expect(try location.xml().text == "")
+    }
+  }
+
+  @Test func listingBucketsHasLimits() throws {
+    try SimulatedS3.run { node in
+      for name in ["bucket-1", "bucket-2"] { try await node.expect(200, "PUT", "/\(name)") }
+      func names(_ query: String) async throws -> [String] {
+        let list = try await node.expect(200, "GET", "/?" + query).xml()
+        return list.child("Buckets")?.children(named: "Bucket").compactMap {
+          $0.text(of: "Name")
+        } ?? []
+      }
+      #expect(try await names("max-buckets=1") == ["bucket-1"])
+      #expect(try await names("max-buckets=1&continuation-token=bucket-1") == ["bucket-2"])
+      #expect(try await names("continuation-token=&max-buckets=") == ["bucket-1", "bucket-2"])
+      #expect(try await names("bucket-region=grange") == ["bucket-1", "bucket-2"])
+      #expect(try await names("bucket-region=eu-west-1") == [])
+      for limit in ["0", "10001", "x", "-1"] {
+        let refused = try await node.expect(400, "GET", "/?max-buckets=\(limit)").xml()
+        #expect(refused.text(of: "Code") == "InvalidArgument")
+        #expect(refused.text(of: "ArgumentName") == "max-buckets")
+        #expect(refused.text(of: "ArgumentValue") == limit)
+      }
     }
   }
 
@@ -75,7 +118,7 @@ import Testing
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
       for (method, target) in [
-        ("PUT", "/bucket?acl"), ("PUT", "/bucket?policy"), ("DELETE", "/bucket?lifecycle"),
+        ("PUT", "/bucket?acl"), ("PUT", "/bucket?policy"), ("PUT", "/bucket?lifecycle"),
         ("PUT", "/bucket?versioning"), ("PUT", "/bucket/k?tagging"), ("POST", "/bucket/k"),
       ] {
         #expect(try await node.expect(501, method, target).code == "NotImplemented")

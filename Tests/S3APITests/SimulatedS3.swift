@@ -45,11 +45,12 @@ final class SimulatedS3: Sendable {
   /// Starts a node, with one access key that may create buckets, and runs `body`.
   static func run(
     seed: UInt64 = .random(in: 0...UInt64.max), logger: Logger = .disabled,
+    region: String = SimulatedS3.region,
     _ body: @escaping @Sendable (SimulatedS3) async throws -> Void
   ) throws {
     let runtime = SimulatedRuntime(seed: seed)
     do {
-      let node = try SimulatedS3(runtime, logger)
+      let node = try SimulatedS3(runtime, logger, region)
       try runtime.run {
         _ = try await node.store.accessKeys.importKey(
           id: accessKeyID, secret: secret, name: "tester")
@@ -61,13 +62,13 @@ final class SimulatedS3: Sendable {
     }
   }
 
-  private init(_ runtime: SimulatedRuntime, _ logger: Logger) throws {
+  private init(_ runtime: SimulatedRuntime, _ logger: Logger, _ region: String) throws {
     self.runtime = runtime
     let folder = TemporaryFolder()
     self.folder = folder
     let metrics = MetricsRegistry()
     store = try Self.openStore(runtime, folder, metrics)
-    var s3Options = S3Handler.Options(region: Self.region, rootDomain: ".s3.test")
+    var s3Options = S3Handler.Options(region: region, rootDomain: ".s3.test")
     s3Options.logsAccess = true
     let handler = S3Handler(
       options: s3Options, store: store, runtime: runtime,

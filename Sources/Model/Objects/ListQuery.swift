@@ -41,10 +41,10 @@ package struct ListQuery: Equatable, Sendable {
   }
 
   /// The position that the `marker` of ListObjects (version 1) means: after that key, or after the whole
-  /// common prefix when the marker is one.
+  /// common prefix that it is or lies in.
   package func position(marker: [UInt8]) -> ListPosition {
     if marker.isEmpty { return .start }
-    return commonPrefix(of: marker) == marker ? .afterPrefix(marker) : .afterKey(marker)
+    return commonPrefix(of: marker).map { .afterPrefix($0) } ?? .afterKey(marker)
   }
 
   /// What `key` is rolled up to: its bytes up to the end of the first delimiter behind the prefix; `nil`

@@ -128,7 +128,7 @@ extension MultipartUploads {
       while next < available.count, available[next].number < part.number { next += 1 }
       guard next < available.count, available[next].number == part.number,
         available[next].part.etag == part.etag
-      else { throw ModelError.invalidPart(number: part.number) }
+      else { throw ModelError.invalidPart(number: part.number, etag: part.etag) }
       rows.append(available[next])
     }
     for row in rows.dropLast() where row.part.sizeBytes < parts.options.partBytesMin {

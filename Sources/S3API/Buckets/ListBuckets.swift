@@ -14,11 +14,17 @@ enum ListBuckets {
     let keyID = request.caller.accessKey.id
     let prefix = try request.target.value("prefix") ?? ""
     let after = try request.target.value("continuation-token") ?? ""
-    let limit = min(try request.number("max-buckets") ?? pageMax, pageMax)
-    guard limit > 0 else {
-      throw S3Error(.invalidArgument, "max-buckets must be from 1 to \(pageMax).")
+    let limit = try request.number("max-buckets") ?? pageMax
+    guard (1...pageMax).contains(limit) else {
+      throw S3Error.argument(
+        "max-buckets", String(limit),
+        "Argument max-buckets must be an integer between 1 and \(pageMax).")
     }
-    let named = try await request.store.buckets.list(for: keyID).map { ($0.name(for: keyID), $0) }
+    // All buckets are in one region.
+    let region = try request.target.value("bucket-region") ?? request.region
+    let buckets =
+      region == request.region ? try await request.store.buckets.list(for: keyID) : []
+    let named = buckets.map { ($0.name(for: keyID), $0) }
       .filter { $0.0.hasPrefix(prefix) && ($0.0 > after || after.isEmpty) }
       .sorted { $0.0 < $1.0 }
     let page = named.prefix(limit)

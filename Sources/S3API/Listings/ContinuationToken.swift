@@ -33,6 +33,8 @@ package enum ContinuationToken {
   }
 
   private static var invalid: S3Error {
-    S3Error(.invalidArgument, "The continuation token is not one that a listing returned.")
+    S3Error(
+      .invalidArgument, "The continuation token provided is incorrect",
+      details: [S3Error.Detail("ArgumentName", "continuation-token")])
   }
 }

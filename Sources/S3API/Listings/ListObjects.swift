@@ -47,7 +47,7 @@ struct ListQuestion {
   init(_ request: S3Request, _ kind: ListObjects.Kind) throws(S3Error) {
     let target = request.target
     self.kind = kind
-    maxKeys = min(try request.number("max-keys") ?? Self.keysMax, Self.keysMax)
+    maxKeys = try request.pageLimit("max-keys", max: Self.keysMax)
     encodesURL = try Self.encodesURL(target)
     versionMarker = kind == .versions ? try Self.versionMarker(target) : ""
     var query = ListQuery(
@@ -65,7 +65,8 @@ struct ListQuestion {
       startAfter = try target.value("start-after")
       token = try target.value("continuation-token")
       writesOwner = try target.value("fetch-owner") == "true"
-      if let token, !token.isEmpty {
+      // Without a value it would mean the first page, for ever.
+      if let token {
         query.after = try ContinuationToken.decode(token)
       } else if let startAfter, !startAfter.isEmpty {
         // Unlike a marker, this is never a common prefix of the page before: keys below it may come.
@@ -77,23 +78,28 @@ struct ListQuestion {
 
   /// The marker of a version, which says nothing more than the key's: that key has no version after it.
   private static func versionMarker(_ target: RequestTarget) throws(S3Error) -> String {
-    let marker = try target.text("version-id-marker")
-    guard !marker.isEmpty else { return "" }
-    guard try !target.text("key-marker").isEmpty else {
-      throw S3Error(.invalidArgument, "A version-id-marker needs a key-marker.")
+    guard let marker = try target.value("version-id-marker") else { return "" }
+    let fault: String
+    if marker.isEmpty {
+      fault = "A version-id marker cannot be empty."
+    } else if try target.text("key-marker").isEmpty {
+      fault = "A version-id marker cannot be specified without a key marker."
+    } else if marker != "null" {
+      fault = "Invalid version id specified"
+    } else {
+      return marker
     }
-    guard marker == "null" else {
-      throw S3Error(.invalidArgument, "The version-id-marker is not the ID of a version.")
-    }
-    return marker
+    throw S3Error.argument("version-id-marker", marker, fault)
   }
 
   /// Whether keys are to be percent-encoded, for XML cannot hold all of them.
   static func encodesURL(_ target: RequestTarget) throws(S3Error) -> Bool {
     switch try target.value("encoding-type") {
-    case nil, "": return false
+    case nil: return false
     case "url": return true
-    default: throw S3Error(.invalidArgument, "The encoding-type must be url.")
+    case let type?:
+      throw S3Error.argument(
+        "encoding-type", type, "Invalid Encoding Method specified in Request")
     }
   }
 
@@ -118,7 +124,10 @@ struct ListQuestion {
 
   private func writePosition1(_ page: ListPage?, to xml: inout XMLWriter) {
     xml.element("Marker", text(Array((marker ?? "").utf8)))
-    if let next = page?.next?.marker { xml.element("NextMarker", text(next)) }
+    // Without a delimiter the last key is the next marker.
+    if !query.delimiter.isEmpty, let next = page?.next?.marker {
+      xml.element("NextMarker", text(next))
+    }
   }
 
   private func writePositionOfVersions(_ page: ListPage?, to xml: inout XMLWriter) {

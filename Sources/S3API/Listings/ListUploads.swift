@@ -16,7 +16,7 @@ enum ListUploads {
     let key = try request.key()
     let id = try request.uploadID()
     let after = try request.number("part-number-marker") ?? 0
-    let limit = min(try request.number("max-parts") ?? pageMax, pageMax)
+    let limit = try request.pageLimit("max-parts", max: pageMax)
     let page = try await request.store.uploads.parts(
       bucket: bucket, key: key, id: id, after: after, limit: max(limit, 1))
     let parts = page.parts.prefix(limit)
@@ -64,11 +64,12 @@ enum ListUploads {
     let prefix = try target.text("prefix")
     let delimiter = try target.text("delimiter")
     let keyMarker = try target.text("key-marker")
-    let idMarker = try target.text("upload-id-marker")
-    let limit = min(try request.number("max-uploads") ?? pageMax, pageMax)
+    // S3 ignores the upload's marker without the key's.
+    let idMarker = keyMarker.isEmpty ? "" : try target.text("upload-id-marker")
+    let limit = try request.pageLimit("max-uploads", max: pageMax)
     let encodes = try ListQuestion.encodesURL(target)
     let query = ListQuery(
-      prefix: Array(prefix.utf8), delimiter: Array(delimiter.utf8), limit: max(limit, 1))
+      prefix: Array(prefix.utf8), delimiter: Array(delimiter.utf8), limit: limit)
     let after = try position(query, keyMarker: keyMarker, idMarker: idMarker)
     let page = try await request.store.uploads.list(bucket: bucket, query, after: after)
     let text = { (bytes: [UInt8]) in
@@ -97,10 +98,9 @@ enum ListUploads {
     _ query: ListQuery, keyMarker: String, idMarker: String
   ) throws(S3Error) -> UploadPosition {
     let position = query.position(marker: Array(keyMarker.utf8))
-    // S3 ignores the upload's marker without the key's.
     guard !idMarker.isEmpty, case .afterKey = position else { return UploadPosition(position) }
     guard let id = UploadID(hex: idMarker) else {
-      throw S3Error(.invalidArgument, "The upload-id-marker is not an upload's ID.")
+      throw S3Error.argument("upload-id-marker", idMarker, "Invalid uploadId marker")
     }
     return UploadPosition(position, upload: id)
   }

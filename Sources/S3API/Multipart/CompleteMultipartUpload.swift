@@ -56,10 +56,15 @@ enum CompleteMultipartUpload {
   private static func respond(
     _ request: S3Request, _ key: ObjectKey, _ version: ObjectVersion
   ) async throws {
+    let exchange = request.exchange
+    let head = exchange.request
+    // The answer goes to nobody but the client, so that anyone may say how it came.
+    let isTLS = exchange.isTLS || head.headers["x-forwarded-proto"]?.lowercased() == "https"
+    let origin = head.host.map { "\(isTLS ? "https" : "http")://\($0)" } ?? ""
     try await request.respond(xml: "CompleteMultipartUploadResult") { xml in
       xml.element(
         "Location",
-        "/\(request.bucketName)/" + PercentCoding.encode(key.bytes, allowed: .unreservedAndSlash))
+        origin + PercentCoding.encode(request.target.path, allowed: .unreservedAndSlash))
       xml.element("Bucket", request.bucketName)
       xml.element("Key", key.string)
       xml.element("ETag", "\"\(version.metadata.etag)\"")

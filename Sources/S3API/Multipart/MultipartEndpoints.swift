@@ -67,7 +67,7 @@ package enum MultipartEndpoints {
   static func place(_ request: S3Request, in bucket: Bucket) async throws -> Place {
     let key = try request.key()
     let id = try request.uploadID()
-    guard let number = try request.number("partNumber") else { throw S3Error(.invalidArgument) }
+    guard let number = try request.partNumber() else { throw S3Error(.invalidArgument) }
     guard let upload = try await request.store.uploads.get(bucket: bucket, key: key, id: id) else {
       throw S3Error(.noSuchUpload, details: [S3Error.Detail("UploadId", id.hex)])
     }

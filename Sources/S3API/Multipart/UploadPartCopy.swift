@@ -53,12 +53,16 @@ enum UploadPartCopy {
       let first = UInt64(digits: bounds[0].utf8), let last = UInt64(digits: bounds[1].utf8),
       first <= last
     else {
-      throw S3Error(
-        .invalidArgument, "The x-amz-copy-source-range must have the form bytes=first-last.")
+      throw S3Error.argument(
+        "x-amz-copy-source-range", text,
+        """
+        The x-amz-copy-source-range value must be of the form bytes=first-last where first and last \
+        are the zero-based offsets of the first and last bytes to copy
+        """)
     }
     guard last < source.sizeBytes else {
-      throw S3Error(
-        .invalidArgument,
+      throw S3Error.argument(
+        "x-amz-copy-source-range", text,
         "Range specified is not valid for source object of size: \(source.sizeBytes)")
     }
     return first..<last + 1

@@ -19,9 +19,9 @@ enum CopyObject {
   static func handle(_ request: S3Request) async throws {
     let bucket = try await request.bucket(anyOf: .write)
     let key = try request.key()
-    let replaces = try Self.replaces("x-amz-metadata-directive", request.headers)
+    let replaces = try Self.replaces("metadata", request.headers)
     // No object has tags, so to copy them and to replace them by none is the same.
-    _ = try Self.replaces("x-amz-tagging-directive", request.headers)
+    _ = try Self.replaces("tagging", request.headers)
     let algorithm = try MultipartChecksums.requestedAlgorithm(request.headers)
     let changes =
       replaces || algorithm != nil || changingHeaders.contains { request.headers.contains($0) }
@@ -44,14 +44,15 @@ enum CopyObject {
     }
   }
 
-  /// Whether the header `directive` asks for what the request sends, rather than for what the source has.
+  /// Whether the header `x-amz-KIND-directive` asks for what the request sends, rather than for what the source has.
   private static func replaces(
-    _ directive: String, _ headers: HTTPHeaders
+    _ kind: String, _ headers: HTTPHeaders
   ) throws(S3Error) -> Bool {
+    let directive = "x-amz-\(kind)-directive"
     switch headers[directive] {
     case nil, "COPY": return false
     case "REPLACE": return true
-    default: throw S3Error(.invalidArgument, "The \(directive) must be COPY or REPLACE.")
+    case let other?: throw S3Error.argument(directive, other, "Unknown \(kind) directive.")
     }
   }
 

@@ -30,6 +30,6 @@ extension CopySource {
   }
 
   private static var invalid: S3Error {
-    S3Error(.invalidArgument, "The header \(header) must name a bucket and a key: bucket/key.")
+    S3Error.argument(header, header, "Invalid copy source object key")
   }
 }

@@ -21,10 +21,12 @@ package enum CopySource {
     let version = try await request.object(ObjectKey(key), in: bucket)
     let conditions = ReadConditions(
       request.headers, prefix: conditionPrefix, now: request.runtime.wallNow)
-    guard
-      conditions.evaluate(etag: version.metadata.etag, lastModified: version.lastModified)
-        == .proceed
-    else { throw S3Error(.preconditionFailed) }
+    let outcome = conditions.evaluate(
+      etag: version.metadata.etag, lastModified: version.lastModified)
+    guard outcome == .proceed else {
+      throw S3Error(
+        .preconditionFailed, details: [ReadConditions.failedOfSource(request.headers, outcome)])
+    }
     return version
   }
 }

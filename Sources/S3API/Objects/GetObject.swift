@@ -83,7 +83,8 @@ enum GetObject {
         if let value = whole[name] { headers.append(name, value) }
       }
       throw S3Error(.notModified, headers: headers)
-    case .failed: throw S3Error(.preconditionFailed)
+    case .failed:
+      throw S3Error(.preconditionFailed, details: [ReadConditions.failed(request.headers)])
     }
   }
 
@@ -101,7 +102,7 @@ enum GetObject {
     _ request: S3Request, _ version: ObjectVersion
   ) throws(S3Error) -> Selection {
     let whole = 0..<version.sizeBytes
-    if let number = try request.number("partNumber") {
+    if let number = try request.partNumber() {
       guard !request.headers.contains("range") else {
         throw S3Error(
           .invalidRequest, "Cannot specify both Range header and partNumber query parameter")
@@ -122,7 +123,7 @@ enum GetObject {
     switch ByteRange(request.headers["range"], size: version.sizeBytes) {
     case .whole: return Selection(range: whole, status: 200)
     case .part(let range): return Selection(range: range, status: 206, isRange: true)
-    case .unsatisfiable: throw unsatisfiable(version)
+    case .unsatisfiable: throw unsatisfiable(version, request.headers["range"] ?? "")
     }
   }
 
@@ -131,16 +132,19 @@ enum GetObject {
     let count = max(version.partCount, 1)
     return S3Error(
       .invalidPartNumber,
-      "The object has no part \(number); it has \(count) \(count == 1 ? "part" : "parts").",
       details: [
         S3Error.Detail("PartNumberRequested", String(number)),
         S3Error.Detail("ActualPartCount", String(count)),
       ])
   }
 
-  private static func unsatisfiable(_ version: ObjectVersion) -> S3Error {
+  private static func unsatisfiable(_ version: ObjectVersion, _ range: String) -> S3Error {
     S3Error(
-      .invalidRange, details: [S3Error.Detail("ActualObjectSize", String(version.sizeBytes))],
+      .invalidRange,
+      details: [
+        S3Error.Detail("RangeRequested", range),
+        S3Error.Detail("ActualObjectSize", String(version.sizeBytes)),
+      ],
       headers: ["content-range": "bytes */\(version.sizeBytes)"])
   }
 }

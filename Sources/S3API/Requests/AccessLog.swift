@@ -16,6 +16,8 @@ struct AccessFacts {
   /// The access key, once its signature was found right.
   var accessKeyID: String?
   var operation: S3Operation?
+  /// What the request is about.
+  var place: ErrorPlace?
   /// The code of the error that was answered, or that ended the response.
   var errorCode: String?
 }

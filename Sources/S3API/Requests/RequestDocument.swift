@@ -9,6 +9,13 @@ package enum RequestDocument {
   /// 10,000 parts with checksums fit, and 1,000 of the longest keys unless nearly each of their bytes is an escaped `&`.
   static let bytesMax = 4 << 20
 
+  /// Why a longer one is refused.
+  static var tooLarge: S3Error {
+    S3Error(
+      .maxMessageLengthExceeded,
+      details: [S3Error.Detail("MaxMessageLengthBytes", String(bytesMax))])
+  }
+
   /// The document in `bytes`, whose root must be called `root`; `nil` when there are no bytes.
   ///
   /// - Throws: `MalformedXML`.

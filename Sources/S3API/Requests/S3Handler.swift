@@ -71,7 +71,8 @@ package struct S3Handler: HTTPHandler {
     do {
       try await answer(exchange, &facts)
     } catch {
-      let answer = S3Error(answering: error)
+      var answer = S3Error(answering: error)
+      facts.place?.note(in: &answer)
       facts.errorCode = answer.code.rawValue
       await refuse(exchange, error, answer)
     }
@@ -82,6 +83,7 @@ package struct S3Handler: HTTPHandler {
     let head = exchange.request
     let target = try RequestTarget(head)
     let address = try RequestAddress(target, host: head.host, rootDomain: rootDomain)
+    facts.place = ErrorPlace(address, target)
     var collected: [UInt8]?
     var reservedBytes = 0
     defer { unstatedBodies.release(reservedBytes) }

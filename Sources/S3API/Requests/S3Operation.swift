@@ -10,6 +10,7 @@ package enum S3Operation: String, CaseIterable, Sendable {
   case deleteBucket = "DeleteBucket"
   case deleteObject = "DeleteObject"
   case deleteObjects = "DeleteObjects"
+  case deleteObjectTagging = "DeleteObjectTagging"
   case getBucketACL = "GetBucketAcl"
   case getBucketLocation = "GetBucketLocation"
   case getBucketVersioning = "GetBucketVersioning"
@@ -29,6 +30,51 @@ package enum S3Operation: String, CaseIterable, Sendable {
   case uploadPart = "UploadPart"
   case uploadPartCopy = "UploadPartCopy"
 
+  // Of configuration that nothing can set here: UnsetConfiguration.swift.
+  case deleteBucketAnalyticsConfiguration = "DeleteBucketAnalyticsConfiguration"
+  case deleteBucketCORS = "DeleteBucketCors"
+  case deleteBucketEncryption = "DeleteBucketEncryption"
+  case deleteBucketIntelligentTieringConfiguration = "DeleteBucketIntelligentTieringConfiguration"
+  case deleteBucketInventoryConfiguration = "DeleteBucketInventoryConfiguration"
+  case deleteBucketLifecycle = "DeleteBucketLifecycle"
+  case deleteBucketMetadataConfiguration = "DeleteBucketMetadataConfiguration"
+  case deleteBucketMetadataTableConfiguration = "DeleteBucketMetadataTableConfiguration"
+  case deleteBucketMetricsConfiguration = "DeleteBucketMetricsConfiguration"
+  case deleteBucketOwnershipControls = "DeleteBucketOwnershipControls"
+  case deleteBucketPolicy = "DeleteBucketPolicy"
+  case deleteBucketReplication = "DeleteBucketReplication"
+  case deleteBucketTagging = "DeleteBucketTagging"
+  case deleteBucketWebsite = "DeleteBucketWebsite"
+  case deletePublicAccessBlock = "DeletePublicAccessBlock"
+  case getBucketABAC = "GetBucketAbac"
+  case getBucketAccelerateConfiguration = "GetBucketAccelerateConfiguration"
+  case getBucketAnalyticsConfiguration = "GetBucketAnalyticsConfiguration"
+  case getBucketCORS = "GetBucketCors"
+  case getBucketEncryption = "GetBucketEncryption"
+  case getBucketIntelligentTieringConfiguration = "GetBucketIntelligentTieringConfiguration"
+  case getBucketInventoryConfiguration = "GetBucketInventoryConfiguration"
+  case getBucketLifecycleConfiguration = "GetBucketLifecycleConfiguration"
+  case getBucketLogging = "GetBucketLogging"
+  case getBucketMetadataConfiguration = "GetBucketMetadataConfiguration"
+  case getBucketMetadataTableConfiguration = "GetBucketMetadataTableConfiguration"
+  case getBucketMetricsConfiguration = "GetBucketMetricsConfiguration"
+  case getBucketNotificationConfiguration = "GetBucketNotificationConfiguration"
+  case getBucketOwnershipControls = "GetBucketOwnershipControls"
+  case getBucketPolicy = "GetBucketPolicy"
+  case getBucketPolicyStatus = "GetBucketPolicyStatus"
+  case getBucketReplication = "GetBucketReplication"
+  case getBucketRequestPayment = "GetBucketRequestPayment"
+  case getBucketTagging = "GetBucketTagging"
+  case getBucketWebsite = "GetBucketWebsite"
+  case getObjectLegalHold = "GetObjectLegalHold"
+  case getObjectLockConfiguration = "GetObjectLockConfiguration"
+  case getObjectRetention = "GetObjectRetention"
+  case getPublicAccessBlock = "GetPublicAccessBlock"
+  case listBucketAnalyticsConfigurations = "ListBucketAnalyticsConfigurations"
+  case listBucketIntelligentTieringConfigurations = "ListBucketIntelligentTieringConfigurations"
+  case listBucketInventoryConfigurations = "ListBucketInventoryConfigurations"
+  case listBucketMetricsConfigurations = "ListBucketMetricsConfigurations"
+
   /// The operation that this one is when its bytes are those of another object.
   var ofCopy: S3Operation {
     switch self {
@@ -39,16 +85,13 @@ package enum S3Operation: String, CaseIterable, Sendable {
   }
 
   /// Whether it changes something.
-  var isWrite: Bool {
+  package var isWrite: Bool {
     switch self {
     case .abortMultipartUpload, .completeMultipartUpload, .copyObject, .createBucket,
-      .createMultipartUpload, .deleteBucket, .deleteObject, .deleteObjects, .putObject,
-      .uploadPart, .uploadPartCopy:
+      .createMultipartUpload, .deleteBucket, .deleteObject, .deleteObjects, .deleteObjectTagging,
+      .putObject, .uploadPart, .uploadPartCopy:
       true
-    case .getBucketACL, .getBucketLocation, .getBucketVersioning, .getObject, .getObjectACL,
-      .getObjectAttributes, .getObjectTagging, .headBucket, .headObject, .listBuckets,
-      .listMultipartUploads, .listObjects, .listObjectsV2, .listObjectVersions, .listParts:
-      false
+    default: false
     }
   }
 
@@ -63,6 +106,7 @@ package enum S3Operation: String, CaseIterable, Sendable {
     case .deleteBucket: try await BucketEndpoints.delete(request)
     case .deleteObject: try await DeleteEndpoints.deleteObject(request)
     case .deleteObjects: try await DeleteEndpoints.deleteObjects(request)
+    case .deleteObjectTagging: try await ObjectTagging.delete(request)
     case .getBucketACL: try await AccessControlLists.bucket(request)
     case .getBucketLocation: try await BucketEndpoints.location(request)
     case .getBucketVersioning: try await BucketEndpoints.versioning(request)
@@ -80,6 +124,7 @@ package enum S3Operation: String, CaseIterable, Sendable {
     case .putObject: try await PutObject.handle(request)
     case .uploadPart: try await MultipartEndpoints.uploadPart(request)
     case .uploadPartCopy: try await UploadPartCopy.handle(request)
+    default: try await UnsetConfiguration.handle(self, request)
     }
   }
 }

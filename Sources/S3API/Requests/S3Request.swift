@@ -107,17 +107,6 @@ final class S3Request {
     return id
   }
 
-  /// The number in the query parameter `name`; `nil` without one.
-  ///
-  /// - Throws: `InvalidArgument` when it is no number from 0 to 2^31 - 1.
-  func number(_ name: StaticString) throws(S3Error) -> Int? {
-    guard let text = try target.value(name), !text.isEmpty else { return nil }
-    guard let number = Int32(digits: text.utf8) else {
-      throw S3Error(.invalidArgument, "The query parameter \(name) is not a number in range.")
-    }
-    return Int(number)
-  }
-
   /// The body without its coding.
   ///
   /// - Parameters:
@@ -162,7 +151,7 @@ final class S3Request {
 
   /// What `read` makes of the XML document in the body, whose root must be called `root`; `nil` when the body is empty.
   ///
-  /// - Throws: `MalformedXML`, `EntityTooLarge`, what `PlainBody.finish` and `read` throw.
+  /// - Throws: `MalformedXML`, `MaxMessageLengthExceeded`, what `PlainBody.finish` and `read` throw.
   func document<Value: Sendable>(
     root: String, _ read: @escaping @Sendable (XMLElement) throws -> Value
   ) async throws -> Value? {
@@ -175,7 +164,7 @@ final class S3Request {
   ) async throws -> Value? {
     defer { exchange.body.keptBytes = 0 }
     let bytes = try await body.collect(
-      maxBytes: RequestDocument.bytesMax, tooLarge: S3Error(.entityTooLarge)
+      maxBytes: RequestDocument.bytesMax, tooLarge: RequestDocument.tooLarge
     ) { exchange.body.keptBytes = $0 }
     return try await documents.parse(bytes, root: root, on: runtime, read)
   }
