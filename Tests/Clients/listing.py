@@ -5,21 +5,27 @@ def utf8(key):
     return key.encode()
 
 
+def prefix_of(key, prefix, delimiter):
+    """The common prefix that `key` is rolled up to, if any."""
+    rest = key[len(prefix):]
+    if key.startswith(prefix) and delimiter and delimiter in rest:
+        return prefix + rest[:rest.index(delimiter) + len(delimiter)]
+    return None
+
+
 def page(keys, prefix="", delimiter="", after="", limit=1000, is_marker=False):
     """One page behind `after`: keys, common prefixes, whether more follow.
 
-    With `is_marker`, `after` may be the last entry of a page before, and a common prefix is not shown twice.
+    With `is_marker`, a common prefix that `after` is or lies in is not shown.
     """
     entries = []
+    group = prefix_of(after, prefix, delimiter) if is_marker else None
     for key in sorted(keys, key=utf8):
         if not key.startswith(prefix):
             continue
-        rest = key[len(prefix):]
-        if delimiter and delimiter in rest:
-            entry = (prefix + rest[:rest.index(delimiter) + len(delimiter)], True)
-        else:
-            entry = (key, False)
-        if after and (utf8(key) <= utf8(after) or is_marker and entry == (after, True)):
+        found = prefix_of(key, prefix, delimiter)
+        entry = (found, True) if found else (key, False)
+        if after and (utf8(key) <= utf8(after) or group and found == group):
             continue
         if entry not in entries[-1:]:
             entries.append(entry)

@@ -110,10 +110,12 @@ def test_a_limit_above_a_thousand_is_a_thousand(server, filled):
 
 
 @pytest.mark.parametrize(
-    "query", [("max-keys", "-1"), ("max-keys", "x"), ("continuation-token", "not ours!")])
+    "query", [("max-keys", "-1"), ("max-keys", "x"), ("continuation-token", "not ours!"),
+              ("continuation-token", ""), ("encoding-type", ""), ("list-type", "1")])
 def test_nonsense_is_refused(server, filled, query):
     _, bucket, _ = filled
-    response = server.client().request("GET", bucket, query=[("list-type", "2"), query])
+    query = [query] if query[0] == "list-type" else [("list-type", "2"), query]
+    response = server.client().request("GET", bucket, query=query)
     assert (response.status, response.code) == (400, "InvalidArgument")
 
 
