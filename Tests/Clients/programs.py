@@ -86,6 +86,7 @@ access_key_id = {ACCESS_KEY}
 secret_access_key = {SECRET_KEY}
 region = {REGION}
 endpoint = {self.endpoint}
+list_url_encode = true
 force_path_style = {"true" if self.style == "path" else "false"}
 """)
         trust = ["--ca-cert", self.server.tls[2]] if self.server.tls else []

@@ -73,6 +73,7 @@ import Testing
       #expect(try await names("max-buckets=1") == ["bucket-1"])
       #expect(try await names("max-buckets=1&continuation-token=bucket-1") == ["bucket-2"])
       #expect(try await names("continuation-token=&max-buckets=") == ["bucket-1", "bucket-2"])
+      #expect(try await names("bucket-region=&max-buckets=10000") == ["bucket-1", "bucket-2"])
       #expect(try await names("bucket-region=grange") == ["bucket-1", "bucket-2"])
       #expect(try await names("bucket-region=eu-west-1") == [])
       for limit in ["0", "10001", "x", "-1"] {

@@ -21,9 +21,10 @@ enum ListBuckets {
         "Argument max-buckets must be an integer between 1 and \(pageMax).")
     }
     // All buckets are in one region.
-    let region = try request.target.value("bucket-region") ?? request.region
+    let region = try request.target.text("bucket-region")
     let buckets =
-      region == request.region ? try await request.store.buckets.list(for: keyID) : []
+      region.isEmpty || region == request.region
+      ? try await request.store.buckets.list(for: keyID) : []
     let named = buckets.map { ($0.name(for: keyID), $0) }
       .filter { $0.0.hasPrefix(prefix) && ($0.0 > after || after.isEmpty) }
       .sorted { $0.0 < $1.0 }
