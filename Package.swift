@@ -94,9 +94,8 @@ let package = Package(
     layer(
       "Daemon",
       [
-        "AdminAPI", "APICommon", "Base", "Blocks", "CShims", "Codecs", "Crypto", "HTTP", "LocalDB",
-        "Model",
-        "Reactor", "S3API", "Tables",
+        "AdminAPI", "APICommon", "Base", "Blocks", "CShims", "Cluster", "Codecs", "Crypto", "HTTP",
+        "LocalDB", "Mesh", "Model", "Reactor", "S3API", "Tables",
       ]),
     layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),
     program("grange", ["CLI"]),
@@ -124,7 +123,6 @@ let package = Package(
         "Tables", "TestStorage",
       ]),
     tests("MeshTests", ["Base", "Codecs", "Crypto", "Mesh", "Reactor", "SimulatedWorld"]),
-    tests("ClusterTests", ["Base", "Cluster", "Codecs", "Crypto", "SimulatedWorld"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(
       "TablesTests",

@@ -7,6 +7,9 @@ package protocol AdminCluster: Sendable {
   /// This node.
   var own: NodeID { get }
 
+  /// Why there are no buckets and keys on this node, and what to do; `nil` when there are.
+  var whyNothingIsStored: String? { get }
+
   /// Makes a token for whoever is to join.
   ///
   /// - Throws: `AdminError`.

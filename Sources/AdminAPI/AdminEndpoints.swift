@@ -59,6 +59,12 @@ package struct AdminEndpoints: Sendable {
     "RemoveNode": { try await $0.removeNode($1) },
   ]
 
+  /// Whether the operation called `name` is about buckets or access keys.
+  private static func needsStore(_ name: String) -> Bool {
+    name.contains("Bucket") || name.hasSuffix("Key") || name.hasSuffix("Keys")
+      || name.hasSuffix("KeyInfo")
+  }
+
   /// Does what `request` asks for with `method`.
   package func perform(method: String, _ request: AdminRequest) async throws(AdminError) -> JSON {
     let (table, other) =
@@ -72,6 +78,9 @@ package struct AdminEndpoints: Sendable {
         throw AdminError(405, "MethodNotAllowed", "\(request.name) is asked for by \(right)")
       }
       throw AdminError(501, "NotImplemented", "this version does not have \(request.name)")
+    }
+    if Self.needsStore(request.name), let reason = cluster.whyNothingIsStored {
+      throw AdminError(503, "ServiceUnavailable", reason)
     }
     do {
       return try await operation(self, request)

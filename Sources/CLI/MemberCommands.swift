@@ -131,7 +131,7 @@ enum MemberCommands {
 
   private static func id(_ context: CommandContext) async throws -> Int32 {
     let answer = try await context.admin.get("GetNodeInfo")
-    let info = answer["success"]?.object?.first?.value ?? .null
+    let info = answer["success"]?.members?.first?.value ?? .null
     let id = info["nodeId"]?.string ?? ""
     context.show(info) { info in
       let addresses = info["addresses"]?.array?.compactMap(\.string) ?? []

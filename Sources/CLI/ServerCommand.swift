@@ -6,14 +6,17 @@ enum ServerCommand {
   private static let quickstart = Option(
     "--quickstart", nil, "on the first start, create an access key and a bucket")
 
+  private static let join = Option(
+    "--join", "TOKEN", "join the cluster of this token, which `grange invite` prints")
+
   static let command = Command(
-    "server", [], [quickstart], "Runs the node in the foreground"
+    "server", [], [quickstart, join], "Runs the node in the foreground"
   ) { context in
     let loaded = try ConfigurationLoader.load(context.sources)
     let node = Node(
       configuration: loaded, environment: context.environment,
       isQuickstart: context.arguments.has(quickstart),
-      instructions: CommandInstructions(
+      joinToken: try joinToken(context), instructions: CommandInstructions(
         program: quotedForShell(context.program), options: nodeOptions(context.arguments)),
       platform: .machine(context.group),
       announce: context.console.print)
@@ -23,6 +26,16 @@ enum ServerCommand {
       throw CommandFailure(failure.description)
     }
     return 0
+  }
+
+  /// The token that the node is given, by the command line or the environment.
+  private static func joinToken(_ context: CommandContext) throws -> String? {
+    if let given = context.arguments.value(join) { return given }
+    do throws(NodeFailure) {
+      return try JoinTokenSource.read(context.environment)
+    } catch {
+      throw CommandFailure(error.description)
+    }
   }
 
   /// How other commands are told of this node: as this one was.

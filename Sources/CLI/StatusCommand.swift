@@ -56,7 +56,17 @@ enum StatusCommand {
     let state = node["state"]?.string ?? "unknown"
     guard state == "down" else { return state }
     guard let seconds = node["lastSeenSecsAgo"]?.integer else { return "down, not seen yet" }
-    return "down for \(DurationText.describe(.seconds(seconds)))"
+    return "down for \(rough(seconds))"
+  }
+
+  /// A time in its largest unit.
+  private static func rough(_ seconds: Int64) -> String {
+    switch seconds {
+    case ..<120: "\(seconds) s"
+    case ..<7200: "\(seconds / 60) min"
+    case ..<172_800: "\(seconds / 3600) h"
+    default: "\(seconds / 86_400) days"
+    }
   }
 
   private static func size(_ value: JSON?) -> String? {

@@ -6,6 +6,7 @@
 private import Base
 private import Glibc
 private import Reactor
+private import Synchronization
 
 extension Node {
   /// How long running requests may go on after SIGTERM; the rest of the five seconds is for closing.
@@ -21,8 +22,14 @@ extension Node {
     // Objects and secrets are the node's own.
     umask(0o077)
     let signals = try SignalSource(Signal.allCases, on: loop)
-    let running = try await start()
+    let fresh = Mutex<String?>(nil)
+    let running = try await start { token in
+      fresh.withLock { $0 = token }
+      // As an operator would: the signal that ends the node, here to begin anew.
+      kill(getpid(), SIGTERM)
+    }
     await waitForEnd(signals, running)
+    let token = fresh.withLock { $0 }
     let watch = platform.runtime.spawn { [runtime = platform.runtime, logger] in
       do { try await runtime.sleep(for: Self.stopMax) } catch { return }
       logger.warning("closing takes too long; what was acknowledged is safe")
@@ -31,6 +38,17 @@ extension Node {
     await running.stop(grace: Self.requestGrace)
     watch.cancel()
     logger.info("stopped")
+    if let token { try await beginAnew(token) }
+  }
+
+  /// Moves the folders aside, and runs as a new node that joins with `token`.
+  private func beginAnew(_ token: String) async throws {
+    let now = CivilTime(platform.runtime.wallNow).iso8601Seconds.filter { $0.isNumber }
+    let places = try DiscardedFolders.moveAside(loaded.configuration, suffix: now)
+    for place in places { logger.warning("what this node had is moved aside", [("to", place)]) }
+    var node = self
+    node.joinToken = token
+    try await node.run()
   }
 
   private func waitForEnd(_ signals: SignalSource, _ running: RunningNode) async {

@@ -7,8 +7,11 @@
 // A node runs on any platform; the process around the one on a machine is in Node+Process.swift.
 
 import Base
+import Cluster
+import Crypto
 private import Glibc
 private import LocalDB
+import Mesh
 private import Reactor
 
 /// A node from its configuration to its end.
@@ -16,6 +19,7 @@ package struct Node: Sendable {
   let loaded: LoadedConfiguration
   private let environment: [String: String]
   private let isQuickstart: Bool
+  var joinToken: String?
   private let instructions: CommandInstructions
   let platform: NodePlatform
   private let announce: @Sendable (String) -> Void
@@ -25,16 +29,18 @@ package struct Node: Sendable {
   /// A node that is not started.
   ///
   /// - Parameters:
+  ///   - joinToken: The token of the cluster to join, as it was given.
   ///   - instructions: How a person reaches this node with commands.
   ///   - announce: Prints for the person who started the node.
   package init(
     configuration: LoadedConfiguration, environment: [String: String], isQuickstart: Bool,
-    instructions: CommandInstructions, platform: NodePlatform,
+    joinToken: String? = nil, instructions: CommandInstructions, platform: NodePlatform,
     announce: @escaping @Sendable (String) -> Void
   ) {
     loaded = configuration
     self.environment = environment
     self.isQuickstart = isQuickstart
+    self.joinToken = joinToken
     self.instructions = instructions
     self.platform = platform
     self.announce = announce
@@ -46,44 +52,91 @@ package struct Node: Sendable {
 
   /// Starts everything; must be called on the platform's runtime.
   ///
+  /// - Parameter beginAnew: Called when an operator wants the node to move its folders aside and to join with a token.
   /// - Throws: `NodeFailure`.
-  package func start() async throws -> RunningNode {
+  package func start(
+    beginAnew: @escaping @Sendable (_ token: String) -> Void = { _ in }
+  ) async throws -> RunningNode {
     let (configuration, runtime) = (loaded.configuration, platform.runtime)
     for warning in loaded.warnings + clockFaults() { logger.warning(warning) }
     let filesMax = FileLimit.raise()
     let quickstart = try Quickstart(isAskedFor: isQuickstart, environment: environment)
     let metrics = MetricsRegistry()
     let storage = try storage(configuration, metrics: metrics)
-    let listeners: NodeListeners
-    do {
-      listeners = try NodeListeners(configuration, on: platform.network)
-    } catch {
-      storage.database.close()
-      throw NodeFailure("\(error)")
-    }
+    let tokenWarning = try given(to: storage)
+    let (listeners, mesh) = try listen(configuration, storage, metrics: metrics)
+    let cluster = NodeCluster(
+      storage.cluster, mesh: mesh, runtime: runtime, tokenWarning: tokenWarning,
+      beginAnew: beginAnew)
     let state = NodeState(
-      configuration: configuration, storage: storage, platform: platform,
+      configuration: configuration, storage: storage, cluster: cluster, platform: platform,
       startWarnings: configuration.fsync ? [] : ["fsync is off: a power cut can lose uploads"])
     let servers = NodeServers(
-      listeners, configuration: configuration, storage: storage, node: state, filesMax: filesMax,
-      runtime: runtime, metrics: metrics, logger: logger)
+      listeners, configuration: configuration, storage: storage, node: state, cluster: cluster,
+      filesMax: filesMax, runtime: runtime, metrics: metrics, logger: logger)
     let running = RunningNode(
       storage: storage, servers: servers, endpoint: listeners.s3Endpoint,
-      adminEndpoint: "\(listeners.admin.localAddress)", collecting: storage.start(runtime))
-    do {
-      if let outcome = try await quickstart?.apply(to: storage.store) { tell(outcome, listeners) }
-    } catch {
-      await running.stop(grace: .zero)
-      throw NodeFailure("the first access key and bucket could not be made: \(error)")
+      adminEndpoint: "\(listeners.admin.localAddress)", rpcAddress: "\(mesh.localAddress)",
+      collecting: storage.start(runtime))
+    if cluster.whyNothingIsStored == nil {
+      do {
+        if let outcome = try await quickstart?.apply(to: storage.store) { tell(outcome, listeners) }
+      } catch {
+        await running.stop(grace: .zero)
+        throw NodeFailure("the first access key and bucket could not be made: \(error)")
+      }
     }
+    storage.cluster.start(mesh)
+    storage.cluster.beginJoining()
     servers.start()
     logger.info(
       "the node is ready",
       [
         ("id", storage.identity.id.hex), ("version", GrangeVersion.text),
         ("s3", listeners.s3Endpoint), ("admin", "\(listeners.admin.localAddress)"),
+        ("rpc", "\(mesh.localAddress)"),
       ])
     return running
+  }
+
+  /// Gives the node its token, if there is one; returns what an operator should know of it.
+  ///
+  /// - Throws: `NodeFailure` when the node was a member of the token's cluster, and is none any more.
+  private func given(to storage: NodeStorage) throws(NodeFailure) -> String? {
+    guard let joinToken else { return nil }
+    let warning = storage.cluster.given(joinToken)
+    if let warning { logger.warning(warning) }
+    if case .ended = storage.cluster.standing {
+      storage.database.close()
+      throw NodeFailure(
+        "this node has left its cluster or was removed from it, and does not come back by a token: to join as a new "
+          + "node, start with empty folders; to run it as it is, take the token away")
+    }
+    return warning
+  }
+
+  /// Binds all ports.
+  private func listen(
+    _ configuration: Configuration, _ storage: NodeStorage, metrics: MetricsRegistry
+  ) throws(NodeFailure) -> (NodeListeners, NodeMesh) {
+    do {
+      let listeners = try NodeListeners(configuration, on: platform.network)
+      var options = NodeMesh.Options(bind: configuration.rpc.bind)
+      options.uploadLimit = configuration.rpc.uploadLimitBytes.map { Int(clamping: $0) }
+      options.downloadLimit = configuration.rpc.downloadLimitBytes.map { Int(clamping: $0) }
+      let endpoints = EndpointRegistry { storage.cluster.registerEndpoints(&$0) }
+      let mesh = try NodeMesh(
+        options, own: storage.identity.id, seed: storage.identity.key.seed, endpoints: endpoints,
+        database: storage.database, network: platform.network, runtime: platform.runtime,
+        metrics: metrics, logger: logger.labelled("mesh"))
+      return (listeners, mesh)
+    } catch let error as ListenError where error.address == "\(configuration.rpc.bind)" {
+      storage.database.close()
+      throw NodeFailure("rpc.bind: \(error)")
+    } catch {
+      storage.database.close()
+      throw NodeFailure("\(error)")
+    }
   }
 
   private func clockFaults() -> [String] {
@@ -118,6 +171,8 @@ package struct RunningNode: Sendable {
   package let endpoint: String
   /// Where the admin interface answers.
   package let adminEndpoint: String
+  /// Where other nodes connect to.
+  package let rpcAddress: String
   fileprivate let collecting: Task<Void, Never>
 
   /// Reads certificates again.
@@ -126,6 +181,7 @@ package struct RunningNode: Sendable {
   /// Ends everything in order; requests under way have `grace`.
   package func stop(grace: Duration) async {
     let isQuiet = await servers.stop(grace: grace)
+    await storage.cluster.stop()
     await storage.stop(collecting, isQuiet: isQuiet)
   }
 }

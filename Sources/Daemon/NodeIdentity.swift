@@ -1,14 +1,14 @@
 // The node's own key (docs/formats/node-key.md): its public half is the node's ID, for ever.
 
 package import Base
-private import Crypto
+import Crypto
 private import Glibc
 
 /// Who the node is.
 package struct NodeIdentity: Sendable {
   package let id: NodeID
   /// Signs for the node.
-  private let key: Ed25519PrivateKey
+  let key: Ed25519PrivateKey
 
   /// Reads the key in the metadata folder `folder`; a new node without one gets one.
   ///

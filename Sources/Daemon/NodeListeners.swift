@@ -75,14 +75,14 @@ final class NodeServers: Sendable {
 
   init(
     _ listeners: NodeListeners, configuration: Configuration, storage: NodeStorage,
-    node: any AdminNode, filesMax: Int, runtime: any Runtime, metrics: MetricsRegistry,
+    node: any AdminNode, cluster: NodeCluster, filesMax: Int, runtime: any Runtime, metrics: MetricsRegistry,
     logger: Logger
   ) {
     self.listeners = listeners
     self.runtime = runtime
     self.logger = logger
     let s3Handler = S3Handler(
-      options: Self.s3Options(configuration.s3), store: storage.store, runtime: runtime,
+      options: Self.s3Options(configuration.s3, cluster), store: storage.store, runtime: runtime,
       metrics: metrics, logger: logger.labelled("s3"))
     var options = HTTPServer.Options()
     options.name = "s3"
@@ -95,7 +95,7 @@ final class NodeServers: Sendable {
       options: options, runtime: runtime, handler: s3Handler, metrics: metrics,
       logger: logger.labelled("s3"))
     let endpoints = AdminEndpoints(
-      store: storage.store, node: node, wallNow: { runtime.wallNow })
+      store: storage.store, node: node, cluster: cluster, wallNow: { runtime.wallNow })
     func adminServer(_ name: String, _ access: AdminHandler.Access) -> HTTPServer {
       var options = HTTPServer.Options()
       options.name = name
@@ -120,11 +120,14 @@ final class NodeServers: Sendable {
   /// A few more than a server takes, so that it can say that there are too many.
   private static func refusedAtOnceMax(_ connectionsMax: Int) -> Int { min(64, connectionsMax / 4) }
 
-  private static func s3Options(_ configuration: Configuration.S3) -> S3Handler.Options {
+  private static func s3Options(
+    _ configuration: Configuration.S3, _ cluster: NodeCluster
+  ) -> S3Handler.Options {
     var options = S3Handler.Options(
       region: configuration.region, rootDomain: configuration.rootDomain ?? "")
     options.trustedProxies = TrustedProxies(configuration.trustedProxies.compactMap(IPNetwork.init))
     options.logsAccess = configuration.logsAccess
+    options.refusal = { cluster.whyNothingIsStored }
     return options
   }
 

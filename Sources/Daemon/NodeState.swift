@@ -12,6 +12,7 @@ private import Reactor
 /// Answers the questions of the admin interface.
 struct NodeState: AdminNode {
   private let storage: NodeStorage
+  private let cluster: NodeCluster
   private let inquiry: DiskInquiry<ClusterStatus>
 
   /// Monitors give up after 5 to 10 s; a disk that works answers in far less, if it does not sleep.
@@ -21,10 +22,11 @@ struct NodeState: AdminNode {
   ///
   /// - Parameter startWarnings: What start-up found.
   init(
-    configuration: Configuration, storage: NodeStorage, platform: NodePlatform,
-    startWarnings: [String]
+    configuration: Configuration, storage: NodeStorage, cluster: NodeCluster,
+    platform: NodePlatform, startWarnings: [String]
   ) {
     self.storage = storage
+    self.cluster = cluster
     let facts = NodeFacts(
       configuration: configuration, storage: storage, platform: platform,
       startWarnings: startWarnings)
@@ -33,6 +35,7 @@ struct NodeState: AdminNode {
 
   func status() async -> ClusterStatus {
     var (status, isCurrent) = await inquiry.answer(within: Self.patience)
+    if let own = status.nodes.first { cluster.complete(&status, own) }
     if !isCurrent {
       if status.health == .healthy { status.health = .degraded }
       status.attention.append(

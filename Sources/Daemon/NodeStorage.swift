@@ -2,6 +2,7 @@
 
 package import Base
 package import Blocks
+import Cluster
 import LocalDB
 import Model
 import Tables
@@ -10,6 +11,7 @@ import Tables
 package struct NodeStorage: Sendable {
   let database: LocalDatabase
   let identity: NodeIdentity
+  let cluster: ClusterService
   package let blocks: BlockService
   let store: Store
   private let collector: TombstoneCollector
@@ -31,9 +33,14 @@ package struct NodeStorage: Sendable {
     identity = try NodeIdentity.open(
       in: configuration.metadataDirectory, isNew: database.commitNumber == 0, random: runtime.random
     )
+    let cluster = try ClusterService(
+      try Self.clusterOptions(configuration), key: identity.key, database: database,
+      network: platform.network, runtime: runtime, logger: logger.labelled("cluster"))
+    self.cluster = cluster
     let clock = HybridClock(runtime: runtime)
     let replica = try LocalTableReplica(
-      node: identity.id, database: database, clock: clock, random: runtime.random)
+      node: identity.id, database: database, clock: clock, random: runtime.random,
+      willChange: { try cluster.foundIfFresh(in: $0) })
     let placement = SoleNodePlacement(replica)
     let coordinator = TableCoordinator(placement: placement, clock: clock, runtime: runtime)
     blocks = try BlockService(
@@ -46,6 +53,28 @@ package struct NodeStorage: Sendable {
       metrics: metrics, logger: logger.labelled("model"))
     collector = TombstoneCollector(
       replica: replica, placement: placement, runtime: runtime, logger: logger.labelled("tables"))
+  }
+
+  private static func clusterOptions(
+    _ configuration: Configuration
+  ) throws(NodeFailure) -> ClusterService.Options {
+    var options = ClusterService.Options(
+      hostName: configuration.nodeName ?? HostName.current, program: GrangeVersion.text)
+    options.zone = configuration.zone
+    if case .bytes(let capacity) = configuration.capacity { options.capacityBytes = capacity }
+    for text in configuration.rpc.publicAddresses {
+      guard let address = PeerAddress(text) else {
+        throw NodeFailure("rpc.public_addresses: \"\(text)\" is no host:port")
+      }
+      options.publicAddresses.append(address)
+    }
+    for text in configuration.discovery.bootstrapPeers {
+      guard let peer = BootstrapPeer(text) else {
+        throw NodeFailure("discovery.bootstrap_peers: \"\(text)\" is no <node ID>@host:port")
+      }
+      options.bootstrapPeers.append(peer)
+    }
+    return options
   }
 
   private static func blockOptions(

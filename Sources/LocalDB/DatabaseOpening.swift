@@ -18,7 +18,7 @@ struct DatabaseOpening {
   /// `Gran`, so that file(1) and we know the file.
   private static let applicationID = 0x4772_616E
   /// The format of docs/formats/metadata-database.md.
-  private static let format = 1
+  private static let format = 2
 
   let options: LocalDatabase.Options
   let file: String
@@ -104,6 +104,9 @@ struct DatabaseOpening {
     }
     guard found <= Self.format else {
       throw LocalDBError.newerDatabase(path: file, found: found, supported: Self.format)
+    }
+    guard found == Self.format else {
+      throw LocalDBError.olderDatabase(path: file, found: found, supported: Self.format)
     }
     guard try connection.texts("PRAGMA journal_mode") == ["wal"] else {
       throw LocalDBError.corrupt(path: file, detail: "it is not in WAL mode")

@@ -6,6 +6,8 @@ package enum LocalDBError: Error, Equatable, Sendable {
   case inUse(path: String, pid: Int)
   /// The database was written by a newer program.
   case newerDatabase(path: String, found: Int, supported: Int)
+  /// The database was written by a development version, whose format is not read any more.
+  case olderDatabase(path: String, found: Int, supported: Int)
   /// The database is damaged, or is not one.
   case corrupt(path: String, detail: String)
   /// The disk is full.
@@ -34,6 +36,9 @@ extension LocalDBError: CustomStringConvertible {
     case .newerDatabase(let path, let found, let supported):
       return "the metadata database \(path) has format \(found), and this program knows up to "
         + "\(supported): install the newer program again"
+    case .olderDatabase(let path, let found, let supported):
+      return "the metadata database \(path) has format \(found), of a development version, and this program reads "
+        + "\(supported) only: begin with empty folders, or use the older program; it has been left as it is"
     case .corrupt(let path, let detail):
       return
         "the metadata database \(path) is damaged (\(detail)): restore its folder from a backup; "
@@ -59,7 +64,7 @@ extension LocalDBError: CustomStringConvertible {
   var isStorageFault: Bool {
     switch self {
     case .diskFull, .failure, .corrupt, .readOnlyAfterFailure: true
-    case .inUse, .newerDatabase, .overloaded, .tooLarge, .closed: false
+    case .inUse, .newerDatabase, .olderDatabase, .overloaded, .tooLarge, .closed: false
     }
   }
 }

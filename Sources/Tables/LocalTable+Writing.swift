@@ -190,6 +190,7 @@ extension LocalTable {
     let bringsNews = held?.bytes != bytes
     guard try admit(held, bringsNews), bringsNews else { return held?.row ?? row }
 
+    try willChange(transaction)
     try transaction.put(rows, diskKey, StoredRow.bytes(local: held?.local ?? [], row: bytes))
     try fingerprints.change(diskKey, from: held?.bytes, to: bytes, in: transaction)
     try listTombstone(diskKey, from: held?.row, to: merged, in: transaction)

@@ -23,6 +23,7 @@ public final class LocalTable<Schema: TableSchema>: Sendable {
   let tombstones: Tree
   let floors: FloorTable
   let fingerprints: FingerprintTable
+  let willChange: RowChangeObserver
   private let changes = Atomic<UInt64>(0)
   /// `nil` for a table whose rows are not kept.
   @usableFromInline let cache: EntryCache<Schema.Row>?
@@ -30,8 +31,10 @@ public final class LocalTable<Schema: TableSchema>: Sendable {
   let operations = Mutex<[String: StoredOperation<Schema>]>([:])
 
   init(
-    _ schema: Schema, database: LocalDatabase, clock: HybridClock, fingerprintHash: KeyedHash
+    _ schema: Schema, database: LocalDatabase, clock: HybridClock, fingerprintHash: KeyedHash,
+    willChange: @escaping RowChangeObserver
   ) throws {
+    self.willChange = willChange
     self.schema = schema
     self.database = database
     self.clock = clock

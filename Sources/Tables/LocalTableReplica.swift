@@ -5,6 +5,9 @@ package import LocalDB
 import Crypto
 import Synchronization
 
+/// Told of a change of a row, in its transaction and before it; what it throws undoes the change.
+package typealias RowChangeObserver = @Sendable (WriteTransaction) throws -> Void
+
 /// Answers other nodes' (and this node's own) requests from the local rows.
 package final class LocalTableReplica: TableReplica {
   package let node: NodeID
@@ -12,15 +15,20 @@ package final class LocalTableReplica: TableReplica {
   package let clock: HybridClock
 
   private let fingerprintHash: KeyedHash
+  private let willChange: RowChangeObserver
   private let tables = Mutex<[String: any TableEndpoint]>([:])
   private let learning = Mutex<Set<UInt8>>([])
 
   /// A replica over `database`.
   ///
-  /// - Parameter random: Makes the fingerprints' secret when the database has none yet.
+  /// - Parameters:
+  ///   - random: Makes the fingerprints' secret when the database has none yet.
+  ///   - willChange: Told of each change of a row.
   package init(
-    node: NodeID, database: LocalDatabase, clock: HybridClock, random: any RandomSource
+    node: NodeID, database: LocalDatabase, clock: HybridClock, random: any RandomSource,
+    willChange: @escaping RowChangeObserver = { _ in }
   ) throws {
+    self.willChange = willChange
     self.node = node
     self.database = database
     self.clock = clock
@@ -32,7 +40,8 @@ package final class LocalTableReplica: TableReplica {
   /// At start-up, once a table.
   package func register<Schema: TableSchema>(_ schema: Schema) throws -> LocalTable<Schema> {
     let table = try LocalTable(
-      schema, database: database, clock: clock, fingerprintHash: fingerprintHash)
+      schema, database: database, clock: clock, fingerprintHash: fingerprintHash,
+      willChange: willChange)
     tables.withLock { tables in
       precondition(tables[schema.name] == nil, "two tables are called \(schema.name)")
       tables[schema.name] = table

@@ -1,6 +1,6 @@
 // What a joiner says, once it has seen that the peer is who the token says.
 
-import Base
+package import Base
 package import Codecs
 private import Crypto
 

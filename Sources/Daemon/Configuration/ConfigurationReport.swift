@@ -86,6 +86,7 @@ package enum ConfigurationPage {
       |---|---|
       | `GRANGE_CONFIG` | The configuration file |
       | `GRANGE_SOCKET` | The admin socket that commands talk to |
+      | `GRANGE_JOIN` or `GRANGE_JOIN_FILE` | The token of the cluster to join (`grange invite`); it may stay set once the node is a member |
       | `GRANGE_DEFAULT_ACCESS_KEY`, `GRANGE_DEFAULT_SECRET_KEY` (or `..._FILE`) | The access key that the first start creates |
       | `GRANGE_DEFAULT_BUCKET` | The bucket that the first start creates |
 

@@ -3,8 +3,8 @@
 // The addresses of homes repeat themselves (192.168.1.10), and some are old. So the next one is tried before the one before
 // has failed, as browsers do (RFC 8305), and only the first that proves the key goes on to a hello.
 
-import Base
-import Reactor
+package import Base
+package import Reactor
 import Synchronization
 
 extension NodeMesh {
@@ -116,6 +116,27 @@ extension NodeMesh {
       guard (try? await runtime.sleep(for: jittered(pause))) != nil else { return }
       pause = min(pause * 2, Self.backOffMax)
     }
+  }
+
+  /// Connects to `node` as one who wants to join, up to the end of the TLS handshake.
+  ///
+  /// - Throws: `StreamError`, the last address's when a name has several; `CancellationError`.
+  package nonisolated(nonsending) func dialToJoin(
+    _ node: NodeID, at address: HostAndPort
+  ) async throws -> TLSStream {
+    let found = try await network.resolve(
+      host: address.host, port: address.port, deadline: runtime.now + Self.roundMax)
+    var failure: any Error = StreamError.unresolved(host: address.host, reason: "it has no address")
+    for address in found.prefix(Self.addressesOfNameMax) {
+      do {
+        return try await handshake.dial(
+          address, expecting: node, applicationProtocol: NodeTLS.joinerProtocol, over: network
+        ).stream
+      } catch let error as StreamError {
+        failure = error
+      }
+    }
+    throw failure
   }
 
   // MARK: Addresses

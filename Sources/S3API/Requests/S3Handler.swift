@@ -29,6 +29,8 @@ package struct S3Handler: HTTPHandler {
     /// Not unless asked for: a line is a write(2) on the event loop, which stands still while what reads the log does
     /// not keep up.
     package var logsAccess = false
+    /// Why nothing is served now, for the message of the answer; `nil` while the node stores objects.
+    package var refusal: @Sendable () -> String? = { nil }
 
     package init(region: String = "grange", rootDomain: String = "") {
       self.region = region
@@ -80,6 +82,7 @@ package struct S3Handler: HTTPHandler {
   }
 
   private func answer(_ exchange: HTTPExchange, _ facts: inout AccessFacts) async throws {
+    if let reason = options.refusal() { throw S3Error(.serviceUnavailable, reason) }
     let head = exchange.request
     let target = try RequestTarget(head)
     let address = try RequestAddress(target, host: head.host, rootDomain: rootDomain)

@@ -1,0 +1,190 @@
+// A joiner at the door (docs/formats/cluster-state.md, "Joining").
+//
+// The joiner has proved its own key in the TLS handshake. What it signs with the invite's key covers that session and its
+// own ID, so that what somebody recorded or passes on is worth nothing. This node's clock judges, never the joiner's.
+
+package import Base
+import Synchronization
+import Codecs
+import Crypto
+import LocalDB
+import Mesh
+package import Reactor
+
+extension ClusterService {
+  /// How long a joiner may take for its question, and for taking the answer.
+  private static let requestMax: Duration = .seconds(10)
+  private static let answerMax: Duration = .seconds(60)
+
+  package nonisolated(nonsending) func mesh(joining stream: TLSStream, key: NodeID) async {
+    do {
+      let bytes = try await JoinWire.read(
+        stream, max: JoinRequest.bytesMax, deadline: runtime.now + Self.requestMax)
+      let exporter = try stream.exportKeyingMaterial(
+        label: JoinWire.exporterLabel, context: [], count: JoinProof.exporterBytes)
+      let answer: JoinAnswer
+      do throws(JoinRefused) {
+        answer = try await admit(
+          bytes, joiner: key, exporter: exporter, from: stream.peerAddress)
+      } catch {
+        logger.warning(
+          "a node was not admitted",
+          [("node", key.short), ("from", stream.peerDescription), ("reason", error.text)])
+        answer = .refused(JoinAnswer.Refusal(code: error.code, text: error.text))
+      }
+      try await JoinWire.write(answer.encoded, to: stream, deadline: runtime.now + Self.answerMax)
+    } catch {
+      logger.debug(
+        "a joiner went away", [("from", stream.peerDescription), ("reason", "\(error)")])
+    }
+  }
+
+  private nonisolated(nonsending) func admit(
+    _ bytes: [UInt8], joiner: NodeID, exporter: [UInt8], from address: SocketAddress?
+  ) async throws(JoinRefused) -> JoinAnswer {
+    guard let request = try? JoinRequest(decoding: bytes) else {
+      throw JoinRefused(.wrongProof, "the question cannot be read: update the older program")
+    }
+    guard tries.mayTry(address, now: runtime.now) else {
+      throw JoinRefused(.tooManyTries, "too many wrong tries from there: wait a minute")
+    }
+    let now = runtime.wallNow
+    do {
+      let (welcome, added) = try await store.database.write { [self] transaction in
+        try admit(request, joiner: joiner, exporter: exporter, now: now, in: transaction)
+      }
+      if let added {
+        logger.info(
+          "a node was admitted", [("node", joiner.short), ("hostname", request.hostName)])
+        spread([added], except: nil)
+      }
+      return .admitted(welcome)
+    } catch let refused as JoinRefused {
+      if refused.code == .wrongProof { tries.failed(address) }
+      throw refused
+    } catch {
+      throw JoinRefused(.notReady, "the member cannot store the admission now: try again")
+    }
+  }
+
+  /// Decides, and admits, in one transaction: of two who come at once with an invite for one, one is refused.
+  private func admit(
+    _ request: JoinRequest, joiner: NodeID, exporter: [UInt8], now: WallTime,
+    in transaction: WriteTransaction
+  ) throws -> (welcome: JoinAnswer.Welcome, added: RecordID?) {
+    let (identity, cluster) = state.withLock { ($0.identity, $0.cluster) }
+    guard let identity, let cluster, cluster.membership.contains(own) else {
+      throw JoinRefused(.notReady, "the node that the token names is no member (any more)")
+    }
+    guard request.cluster == identity.cluster else {
+      throw JoinRefused(.wrongCluster, "the token is of another cluster")
+    }
+    let named = cluster.invites(named: request.invite)
+    guard !named.isEmpty else {
+      throw JoinRefused(
+        .unknownInvite,
+        "no such invite is known here: if it was made a moment ago, try again; else ask for a new one")
+    }
+    let invite = named.first { invite in
+      JoinProof.isValid(
+        request.proof, exporter: exporter, invite: request.invite, joiner: joiner,
+        publicKey: invite.body.publicKey)
+    }
+    guard let invite else {
+      throw JoinRefused(.wrongProof, "the token's secret is wrong: copy the token again")
+    }
+    if case .ended = cluster.membership.absence(of: joiner) {
+      throw JoinRefused(
+        .endedKey,
+        "this node has left the cluster or was removed from it, and its key never returns: start with an empty folder")
+    }
+    var added: RecordID?
+    if !cluster.membership.contains(joiner) {
+      if let refusal = cluster.refusal(of: invite, now: now) { throw JoinRefused(refusal) }
+      let admission = try Admission(
+        signing: AdmissionBody(
+          cluster: identity.cluster, subject: joiner, signer: own, invite: request.invite,
+          signed: now), with: key)
+      let outcomes = try merge([admission.bytes], now: now, in: transaction)
+      guard case .added = outcomes.first else {
+        throw JoinRefused(.notReady, "the cluster has no room for one more member")
+      }
+      added = admission.id
+    }
+    let state = state.withLock { $0.cluster?.encoded } ?? []
+    return (
+      JoinAnswer.Welcome(
+        cluster: identity.cluster, clusterSecret: identity.secret, founder: identity.founder,
+        state: state), added
+    )
+  }
+}
+
+/// Why a joiner was not admitted.
+struct JoinRefused: Error, Sendable {
+  let code: JoinRefusalCode
+  let text: String
+
+  init(_ code: JoinRefusalCode, _ text: String) {
+    self.code = code
+    self.text = text
+  }
+
+  init(_ refusal: InviteRefusal) {
+    switch refusal {
+    case .revoked:
+      self.init(.revoked, "the invite was taken back: ask for a new one")
+    case .issuerNotMember:
+      self.init(.issuerNotMember, "who made the invite is no member any more: ask for a new one")
+    case .expired(let end, let now):
+      self.init(
+        .expired,
+        "the invite ended at \(CivilTime(end).iso8601), and it is \(CivilTime(now).iso8601) here: ask for a new one")
+    case .usedUp(let uses, let max):
+      self.init(
+        .usedUp,
+        "the invite was used (\(uses) of \(max)): ask for a new one; if this node was a member before, its folder "
+          + "may not be persistent")
+    }
+  }
+}
+
+/// The two records of the join protocol on their stream.
+enum JoinWire {
+  static let exporterLabel = "EXPORTER-grange-join"
+
+  /// Reads a record of at most `max` bytes behind its length.
+  static nonisolated(nonsending) func read(
+    _ stream: TLSStream, max: Int, deadline: MonotonicInstant
+  ) async throws -> [UInt8] {
+    let prefix = try await readExactly(stream, JoinFrame.lengthBytes, deadline: deadline)
+    guard let length = JoinFrame.length(prefix, max: max) else { throw BinaryError.overLimit }
+    return try await readExactly(stream, length, deadline: deadline)
+  }
+
+  private static nonisolated(nonsending) func readExactly(
+    _ stream: TLSStream, _ count: Int, deadline: MonotonicInstant
+  ) async throws -> [UInt8] {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 1)
+    defer { buffer.deallocate() }
+    var filled = 0
+    while filled < count {
+      let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<count])
+      let read = try await stream.read(into: piece, deadline: deadline)
+      guard read > 0 else { throw StreamError.disconnected(errno: 0) }
+      filled += read
+    }
+    return [UInt8](buffer[..<count])
+  }
+
+  /// Writes a record behind its length.
+  static nonisolated(nonsending) func write(
+    _ record: [UInt8], to stream: TLSStream, deadline: MonotonicInstant
+  ) async throws {
+    let bytes = JoinFrame.framed(record)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+    defer { buffer.deallocate() }
+    buffer.copyBytes(from: bytes)
+    try await stream.write(UnsafeRawBufferPointer(buffer), deadline: deadline)
+  }
+}

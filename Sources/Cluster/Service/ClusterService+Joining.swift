@@ -1,0 +1,191 @@
+// A node that was given a token: it asks the members that the token names until one lets it in.
+//
+// It asks for ever, with pauses: a friend's home may be without power. Whatever is wrong is in `standing`, with the way out.
+
+package import Base
+import Synchronization
+import Codecs
+import Crypto
+import LocalDB
+import Mesh
+import Glibc
+package import Reactor
+
+extension ClusterService {
+  /// Pauses between rounds; they double.
+  private static let pauseMin: Duration = .seconds(1)
+  private static let pauseMax: Duration = .seconds(60)
+  /// The pause after a refusal that time does not change.
+  private static let refusedPause: Duration = .seconds(300)
+  private static let answerMax: Duration = .seconds(60)
+
+  /// Takes note of a text that was given as a token: from now on the node founds no cluster.
+  ///
+  /// To be called before anything is changed.
+  ///
+  /// - Returns: What to tell the operator, if there is something: the token is of no use, or not needed.
+  @discardableResult
+  package func given(_ text: String) -> String? {
+    let token: JoinToken
+    do throws(JoinTokenError) {
+      token = try JoinToken(reading: text)
+    } catch {
+      if let identity { return keeps(identity, "the join token cannot be read (\(error))") }
+      state.withLock { $0.joining = Joining(token: nil, reason: "\(error)") }
+      return nil
+    }
+    guard let identity else {
+      let before = state.withLock { state in
+        defer { state.joining = Joining(token: token, reason: "no member was asked yet") }
+        return state.joining?.task
+      }
+      before?.cancel()
+      beginJoining()
+      return nil
+    }
+    guard token.cluster != identity.cluster else { return nil }
+    return keeps(identity, "the join token is of another cluster (\(token.cluster.hex.prefix(8)))")
+  }
+
+  private func keeps(_ identity: ClusterIdentity, _ reason: String) -> String {
+    "\(reason), and this node is a member of \(identity.cluster.hex.prefix(8)) already: the token is ignored. To join "
+      + "the other cluster with nothing of what is stored here: grange join TOKEN --discard-data"
+  }
+
+  /// Begins to ask, if a token was given; must be called on a loop, after `start`.
+  package func beginJoining() {
+    state.withLock { state in
+      guard state.mesh != nil, let token = state.joining?.token, state.joining?.task == nil
+      else { return }
+      state.joining?.task = runtime.spawn { [self] in await keepAsking(token) }
+    }
+  }
+
+  /// Asks until the node is a member.
+  private func keepAsking(_ token: JoinToken) async {
+    var pause = Self.pauseMin
+    while !Task.isCancelled {
+      let outcome = await askAll(token)
+      switch outcome {
+      case .joined: return
+      case .refused(let reason):
+        note(reason)
+        pause = Self.refusedPause
+      case .unreachable(let reason):
+        note(reason)
+        pause = min(pause * 2, Self.pauseMax)
+      }
+      guard (try? await runtime.sleep(for: pause)) != nil else { return }
+    }
+  }
+
+  private func note(_ reason: String) {
+    let isNew = state.withLock { state in
+      defer { state.joining?.reason = reason }
+      return state.joining?.reason != reason
+    }
+    if isNew { logger.warning("not joined yet", [("reason", reason)]) }
+  }
+
+  private enum Outcome {
+    case joined
+    case refused(String)
+    case unreachable(String)
+  }
+
+  private nonisolated(nonsending) func askAll(_ token: JoinToken) async -> Outcome {
+    guard let mesh else { return .unreachable("the node is starting") }
+    var failures: [String] = []
+    var refusal: String?
+    let extra = options.bootstrapPeers
+    for peer in token.peers {
+      let told = extra.filter { $0.node == peer.node }.map(\.address)
+      for address in peer.addresses.compactMap(\.hostAndPort) + told {
+        do {
+          switch try await ask(peer.node, at: address, token, mesh) {
+          case .admitted(let welcome):
+            try await adopt(welcome)
+            return .joined
+          case .refused(let refused):
+            // Another member may know the invite already.
+            if refused.code != .unknownInvite, refused.code != .notReady {
+              return .refused(refused.text)
+            }
+            refusal = refused.text
+          }
+        } catch is CancellationError {
+          return .unreachable("the node stops")
+        } catch {
+          failures.append("\(address.text): \(Self.text(of: error))")
+        }
+      }
+    }
+    if let refusal { return .unreachable(refusal) }
+    guard !failures.isEmpty else {
+      return .unreachable("the token names no address: ask for a new one")
+    }
+    return .unreachable(
+      "no member that the token names answers (\(failures.joined(separator: "; "))): is the friend's node running, "
+        + "and its port open?")
+  }
+
+  private static func text(of error: any Error) -> String {
+    switch error {
+    case StreamError.timedOut: "no answer"
+    case StreamError.disconnected(let code): code == 0 ? "closed" : "\(errnoText(code))"
+    case StreamError.unresolved(_, let reason): "no such name: \(reason)"
+    case StreamError.tls(let reason): "somebody else answers there (\(reason))"
+    default: "\(error)"
+    }
+  }
+
+  private nonisolated(nonsending) func ask(
+    _ node: NodeID, at address: HostAndPort, _ token: JoinToken, _ mesh: NodeMesh
+  ) async throws -> JoinAnswer {
+    let stream = try await mesh.dialToJoin(node, at: address)
+    defer { stream.close() }
+    let exporter = try stream.exportKeyingMaterial(
+      label: JoinWire.exporterLabel, context: [], count: JoinProof.exporterBytes)
+    let request = JoinRequest(
+      cluster: token.cluster, invite: token.invite,
+      proof: JoinProof.sign(
+        exporter: exporter, invite: token.invite, joiner: own, with: token.secret),
+      hostName: options.hostName, protocols: ProtocolRange(1, 1), zone: options.zone)
+    let deadline = runtime.now + Self.answerMax
+    try await JoinWire.write(request.encoded, to: stream, deadline: deadline)
+    return try JoinAnswer(
+      decoding: try await JoinWire.read(stream, max: JoinAnswer.bytesMax, deadline: deadline))
+  }
+
+  /// Makes this node a member, in one transaction that fails if it has a cluster already.
+  private nonisolated(nonsending) func adopt(_ welcome: JoinAnswer.Welcome) async throws {
+    let identity = ClusterIdentity(
+      cluster: welcome.cluster, secret: welcome.clusterSecret, founder: welcome.founder)
+    let cluster = try ClusterState(decoding: welcome.state, now: runtime.wallNow)
+    guard cluster.cluster == identity.cluster, cluster.founder == identity.founder,
+      cluster.membership.contains(own)
+    else { throw BinaryError.invalidValue }
+    try await store.database.write { [store] transaction in
+      guard try !store.hasIdentity(in: transaction) else { throw HasCluster() }
+      try store.adopt(identity, cluster, in: transaction)
+    }
+    state.withLock { state in
+      state.identity = identity
+      state.cluster = cluster
+      state.joining = nil
+    }
+    logger.info("joined", [("cluster", String(identity.cluster.hex.prefix(8)))])
+    memberChanged()
+    await announce()
+  }
+
+  private struct HasCluster: Error {}
+}
+
+/// What the system says of an error number.
+func errnoText(_ code: Int32) -> String { String(cString: strerror(code)) }
+
+extension PeerAddress {
+  /// The form that dialling takes.
+  package var hostAndPort: HostAndPort? { HostAndPort(parsing: text) }
+}

@@ -1,0 +1,266 @@
+// A node's part in its cluster: what it knows, how it spreads, who comes in and who goes.
+//
+// Everything that is known is in one `ClusterState`, on disk and in memory. Whatever changes it goes through `take`, which
+// makes it durable before anybody is told: first the disk, then the mesh (whom to connect to), then the other members.
+//
+// Invariants:
+//   1. A node gets one cluster ID in its life: it mints one in the transaction of its first change, or adopts one in the
+//      transaction that makes it a member; both fail if there is one.
+//   2. A node that was given a token never mints.
+//   3. Nothing of a record is believed before its signature was found right, and nothing of a node that is no member counts.
+
+package import Base
+import Codecs
+package import Crypto
+package import LocalDB
+package import Mesh
+package import Reactor
+import Synchronization
+
+/// What a node is to its cluster.
+package enum ClusterStanding: Equatable, Sendable {
+  /// It has no cluster yet, and founds one with its first change.
+  case fresh
+  /// It has a token and is no member yet; why not.
+  case joining(String)
+  case member
+  /// It was a member; why it is none.
+  case ended(Membership.Absence)
+}
+
+/// The membership of one node.
+package final class ClusterService: Sendable {
+  /// What a node says of itself.
+  package struct Options: Sendable {
+    package var hostName: String
+    package var zone: String?
+    package var capacityBytes: UInt64?
+    package var program: String
+    /// Where others reach this node, as an operator says.
+    package var publicAddresses: [PeerAddress] = []
+    /// Where others were, as an operator says.
+    package var bootstrapPeers: [BootstrapPeer] = []
+
+    package init(hostName: String, program: String) {
+      self.hostName = hostName
+      self.program = program
+    }
+  }
+
+  struct State {
+    var identity: ClusterIdentity?
+    /// With `identity`, and only then.
+    var cluster: ClusterState?
+    var mesh: NodeMesh?
+    var joining: Joining?
+    /// Where peers see this node, the newest first.
+    var observed: [SocketAddress] = []
+    var comparing: Set<NodeID> = []
+    /// When the state was compared with a peer last, and whether that changed anything.
+    var compared: [NodeID: (at: MonotonicInstant, hasChanged: Bool)] = [:]
+    var tasks: [Task<Void, Never>] = []
+    var isStopped = false
+  }
+
+  /// A token that this node was given, and how far it came.
+  struct Joining {
+    var token: JoinToken?
+    /// Why the node is no member yet.
+    var reason: String
+    var task: Task<Void, Never>?
+  }
+
+  package let own: NodeID
+  let key: Ed25519PrivateKey
+  let options: Options
+  let store: ClusterStore
+  let network: any Network
+  let runtime: any Runtime
+  let logger: Logger
+  let tries = JoinTries()
+  let state = Mutex(State())
+
+  /// Reads what is known.
+  ///
+  /// Blocks the thread, for start-up.
+  ///
+  /// - Throws: `LocalDBError`, `BinaryError`.
+  package init(
+    _ options: Options, key: Ed25519PrivateKey, database: LocalDatabase, network: any Network,
+    runtime: any Runtime, logger: Logger
+  ) throws {
+    guard let own = NodeID(key.publicKey) else { preconditionFailure("a key has 32 bytes") }
+    self.own = own
+    self.key = key
+    self.options = options
+    self.network = network
+    self.runtime = runtime
+    self.logger = logger
+    store = try ClusterStore(database)
+    try load()
+  }
+
+  /// Takes what the database says: at the start, and after the node has founded its cluster.
+  func load() throws {
+    guard let identity = try store.identity() else { return }
+    var cluster = ClusterState(cluster: identity.cluster, founder: identity.founder)
+    cluster.merge(try store.allRecords(), now: runtime.wallNow)
+    state.withLock { state in
+      guard state.identity == nil else { return }
+      state.identity = identity
+      state.cluster = cluster
+    }
+  }
+
+  // MARK: Life
+
+  /// Connects to the other members, and keeps the state equal everywhere; must be called on a loop.
+  ///
+  /// `mesh` must have the endpoints of `registerEndpoints`.
+  package func start(_ mesh: NodeMesh) {
+    state.withLock { $0.mesh = mesh }
+    for peer in options.bootstrapPeers { mesh.addresses.tell([peer.address], of: peer.node) }
+    mesh.start(self)
+    memberChanged()
+    let task = runtime.spawn { [self] in await keepAnnouncing() }
+    state.withLock { $0.tasks.append(task) }
+  }
+
+  /// Ends everything but the mesh's own life, which `mesh.stop` ends.
+  package func stop() async {
+    let (tasks, mesh) = state.withLock { state in
+      state.isStopped = true
+      return (state.tasks + [state.joining?.task].compactMap(\.self), state.mesh)
+    }
+    for task in tasks { task.cancel() }
+    await mesh?.stop()
+    for task in tasks { await task.value }
+    state.withLock { $0.mesh = nil }
+  }
+
+  /// The mesh, while it runs.
+  var mesh: NodeMesh? { state.withLock(\.mesh) }
+
+  // MARK: What is known
+
+  /// The cluster; `nil` on a node that has none yet.
+  package var identity: ClusterIdentity? { state.withLock(\.identity) }
+
+  /// What this node is to its cluster.
+  package var standing: ClusterStanding {
+    state.withLock { state in
+      guard let cluster = state.cluster else {
+        return state.joining.map { .joining($0.reason) } ?? .fresh
+      }
+      return cluster.membership.absence(of: own).map { .ended($0) } ?? .member
+    }
+  }
+
+  /// Whether this node holds objects: as long as there is one holder, the founder, and a node that may become one.
+  package var isHolder: Bool {
+    state.withLock { state in
+      guard let cluster = state.cluster else { return state.joining == nil }
+      return cluster.founder == own && cluster.membership.contains(own)
+    }
+  }
+
+  // MARK: Changing
+
+  /// Why a record was not taken.
+  struct NoCluster: Error {}
+
+  /// Takes records: makes them durable, and tells whoever has to know.
+  ///
+  /// - Parameter source: Who sent them; `nil` for this node's own.
+  @discardableResult
+  nonisolated(nonsending) func take(
+    _ records: [[UInt8]], from source: NodeID?
+  ) async throws -> [MergeOutcome] {
+    let wanted = source == nil ? records : unknownAndSigned(records)
+    guard !wanted.isEmpty else { return [] }
+    let now = runtime.wallNow
+    let outcomes = try await store.database.write { [self] transaction in
+      try merge(wanted, now: now, in: transaction)
+    }
+    let added = outcomes.compactMap { outcome in
+      if case .added(let id, _) = outcome { id } else { nil }
+    }
+    if !added.isEmpty { spread(added, except: source) }
+    for case .refused(let refusal) in outcomes {
+      logger.debug(
+        "a record was refused", [("from", source?.short ?? "own"), ("reason", "\(refusal)")])
+    }
+    return outcomes
+  }
+
+  /// Merges into memory and disk, within a transaction: writes of the disk are in the order of the merges then.
+  func merge(
+    _ records: [[UInt8]], now: WallTime, in transaction: WriteTransaction
+  ) throws -> [MergeOutcome] {
+    try state.withLock { state in
+      guard var cluster = state.cluster else { throw NoCluster() }
+      // Not copied by the merge.
+      state.cluster = nil
+      defer { state.cluster = cluster }
+      let outcomes = cluster.merge(records, now: now)
+      for case .added(let id, let removed) in outcomes {
+        try store.put(cluster[id], in: transaction)
+        for id in removed { try store.drop(id, in: transaction) }
+      }
+      return outcomes
+    }
+  }
+
+  /// Those of `records` that are new and whose signatures are right: to look costs time that the database's writer has not.
+  private func unknownAndSigned(_ records: [[UInt8]]) -> [[UInt8]] {
+    let known = state.withLock(\.cluster)
+    return records.filter { bytes in
+      guard let known, let record = try? ClusterRecord(decoding: bytes),
+        known[record.id] == nil
+      else { return false }
+      return record.isSignatureValid
+    }
+  }
+
+  /// Tells the mesh and the other members of records that are new here.
+  func spread(_ added: [RecordID], except source: NodeID?) {
+    let records = state.withLock { state in added.compactMap { state.cluster?[$0] } }
+    memberChanged()
+    push(records.map(\.bytes), except: source)
+  }
+
+  /// Tells the mesh who is a member and where.
+  func memberChanged() {
+    let (mesh, identity, cluster, isLocal) = state.withLock { state in
+      (state.mesh, state.identity, state.cluster, state.isStopped)
+    }
+    guard let mesh, let identity, let cluster, !isLocal else { return }
+    let isMember = cluster.membership.contains(own)
+    var hasNews: [NodeID] = []
+    for announcement in cluster.announcements where announcement.body.node != own {
+      let addresses = candidates(announcement.body, beside: cluster.announcement(of: own)?.body)
+      if mesh.addresses.announce(addresses, of: announcement.body.node) {
+        hasNews.append(announcement.body.node)
+      }
+    }
+    mesh.update(
+      cluster: identity.cluster, members: isMember ? cluster.membership.members : [])
+    for node in hasNews { mesh.dialAgain(node) }
+  }
+}
+
+/// A peer that an operator names: `<node ID>@host:port`.
+package struct BootstrapPeer: Equatable, Sendable {
+  package var node: NodeID
+  package var address: HostAndPort
+
+  /// Reads the text; `nil` for anything else.
+  package init?(_ text: String) {
+    let parts = text.split(separator: "@", maxSplits: 1)
+    guard parts.count == 2, let node = NodeID(hex: parts[0]),
+      let address = HostAndPort(parsing: String(parts[1])), address.port != 0
+    else { return nil }
+    self.node = node
+    self.address = address
+  }
+}

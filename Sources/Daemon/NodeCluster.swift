@@ -1,0 +1,258 @@
+// The node's cluster as the admin interface shows and changes it.
+
+package import AdminAPI
+import Base
+import Cluster
+import Mesh
+import Synchronization
+
+/// Answers the admin interface's questions about members.
+final class NodeCluster: AdminCluster {
+  private let service: ClusterService
+  private let mesh: NodeMesh
+  private let runtime: any Runtime
+  /// What to do when an operator wants the node to begin anew with a token.
+  private let beginAnew: @Sendable (_ token: String) -> Void
+  /// What an operator should know of the token that the node was started with.
+  private let tokenWarning: String?
+
+  init(
+    _ service: ClusterService, mesh: NodeMesh, runtime: any Runtime, tokenWarning: String?,
+    beginAnew: @escaping @Sendable (_ token: String) -> Void
+  ) {
+    self.service = service
+    self.mesh = mesh
+    self.runtime = runtime
+    self.tokenWarning = tokenWarning
+    self.beginAnew = beginAnew
+  }
+
+  var own: NodeID { service.own }
+
+  var whyNothingIsStored: String? {
+    switch service.standing {
+    case .fresh: nil
+    case .joining(let reason): "This node waits to join a cluster and stores nothing: \(reason)"
+    case .ended:
+      "This node is no member of its cluster any more and serves nothing: see `grange status`"
+    case .member where service.isHolder: nil
+    case .member:
+      "This node is a member of the cluster and stores nothing yet: use \(founderName), which holds all objects"
+    }
+  }
+
+  private var founderName: String {
+    let founder = service.members.first { $0.isFounder }
+    let name = founder?.announcement?.hostName ?? ""
+    return name.isEmpty ? "the founder" : name
+  }
+
+  // MARK: Status
+
+  /// Adds to a status that knows this node alone what the cluster knows.
+  func complete(_ status: inout ClusterStatus, _ alone: NodeStatus) {
+    var own = alone
+    own.addresses = service.ownAddresses(mesh).map(\.address.text)
+    status.attention += service.attention
+    if let tokenWarning { status.attention.append(tokenWarning) }
+    switch service.standing {
+    case .fresh: own.hasRole = true
+    case .joining(let reason):
+      own.state = .joining
+      own.hasRole = false
+      status.health = .unavailable
+      status.attention.append("not joined yet: \(reason)")
+    case .ended(let absence):
+      own.state = .ended
+      own.hasRole = false
+      status.health = .unavailable
+      status.attention.append(Self.text(of: absence))
+    case .member: own.hasRole = service.isHolder
+    }
+    status.nodes = [own]
+    guard case .member = service.standing else { return }
+    for member in service.members where member.node != own.id {
+      let node = describe(member)
+      if !node.isUp {
+        status.health = max(status.health, member.isFounder ? .unavailable : .degraded)
+        status.attention += advice(member)
+      }
+      status.nodes.append(node)
+    }
+  }
+
+  private static func text(of absence: Membership.Absence) -> String {
+    let way =
+      "it comes back only as a new node: ask a member for a token (`grange invite`), then "
+      + "`grange join TOKEN --discard-data`"
+    return switch absence {
+    case .ended: "this node has left its cluster or was removed from it: \(way)"
+    case .admissionVoided, .neverAdmitted:
+      "who admitted this node was removed from the cluster, and its admission with it: \(way)"
+    }
+  }
+
+  private func describe(_ member: MemberFacts) -> NodeStatus {
+    let told = member.announcement
+    let isUp = member.peer?.isConnected ?? false
+    var node = NodeStatus(
+      id: member.node, hostname: told?.hostName ?? "", version: told?.program ?? "",
+      addresses: (told?.addresses ?? []).map(\.address.text), zone: told?.zone,
+      capacityBytes: told?.capacityBytes, tags: told?.tags ?? [], isUp: isUp,
+      state: isUp ? .up : .down, hasRole: member.isFounder)
+    node.roundTrip = member.peer?.roundTrip
+    if let heard = member.peer?.lastHeard {
+      let ago = (runtime.now - heard).wholeNanoseconds / 1_000_000
+      node.lastSeen = WallTime(milliseconds: runtime.wallNow.milliseconds - max(0, ago))
+    }
+    return node
+  }
+
+  /// What to do about a member that is away.
+  private func advice(_ member: MemberFacts) -> [String] {
+    let name = member.announcement.map(\.hostName) ?? ""
+    let label = name.isEmpty ? member.node.short : "\(name) (\(member.node.short))"
+    let tried = (member.peer?.failures ?? []).prefix(3).map { "\($0.address.text): \($0.reason)" }
+    return [
+      "no connection to \(label)"
+        + (tried.isEmpty ? "" : "; tried \(tried.joined(separator: "; "))")
+        + ": is it running and online?"
+    ]
+  }
+
+  // MARK: Invites
+
+  func createInvite(_ wish: InviteWish) async throws -> InviteInfo {
+    try await translating {
+      let (invite, token) = try await service.invite(
+        expiresIn: wish.expires, uses: wish.uses, zone: wish.zone)
+      return Self.info(
+        InviteFacts(invite: invite, uses: 0, refusal: nil), token: token.text)
+    }
+  }
+
+  func invites() async throws -> [InviteInfo] {
+    service.invites.map { Self.info($0, token: nil) }
+  }
+
+  func revokeInvite(_ prefix: String) async throws -> InviteInfo {
+    try await translating {
+      let invite = try await service.revokeInvite(prefix)
+      return Self.info(
+        InviteFacts(invite: invite, uses: 0, refusal: .revoked(by: [own])), token: nil)
+    }
+  }
+
+  private static func info(_ facts: InviteFacts, token: String?) -> InviteInfo {
+    let state: InviteInfo.State =
+      switch facts.refusal {
+      case nil: .open
+      case .revoked: .revoked
+      case .issuerNotMember: .void
+      case .expired: .expired
+      case .usedUp: .used
+      }
+    let body = facts.invite.body
+    return InviteInfo(
+      id: body.invite.hex, token: token, state: state, usesMax: body.usesMax,
+      usesMade: facts.uses, expires: body.expiry, zone: body.zone, issuer: body.issuer)
+  }
+
+  // MARK: This node
+
+  func join(_ token: String, discardsData: Bool) async throws -> String {
+    let parsed: JoinToken
+    do throws(JoinTokenError) {
+      parsed = try JoinToken(reading: token)
+    } catch {
+      throw AdminError(400, "InvalidToken", "\(error)")
+    }
+    switch service.standing {
+    case .fresh, .joining:
+      service.given(token)
+      return "This node asks the members that the token names; `grange status` shows how it goes."
+    case .member where service.identity?.cluster == parsed.cluster:
+      return "This node is a member of that cluster already."
+    case .member, .ended:
+      guard discardsData else {
+        throw AdminError(
+          409, "NodeHasData",
+          "this node has a cluster of its own; to join with nothing of what it has: grange join TOKEN --discard-data "
+            + "(its folders are moved aside, not deleted)")
+      }
+      beginAnew(token)
+      return "The node stops, moves its folders aside, and starts again with the token; its log says where they are."
+    }
+  }
+
+  func leave() async throws -> String {
+    try await translating {
+      try await service.leave()
+      return "This node has left the cluster."
+    }
+  }
+
+  // MARK: Other nodes
+
+  func connect(_ peers: [String]) async -> [String?] {
+    var failures: [String?] = []
+    for text in peers {
+      guard let peer = BootstrapPeer(text) else {
+        failures.append("\"\(text)\" is no <node ID>@host:port")
+        continue
+      }
+      failures.append(await service.connect(peer))
+    }
+    return failures
+  }
+
+  func remove(_ name: String, isMeant: Bool) async throws -> RemovalInfo {
+    try await translating {
+      let member = try find(name)
+      _ = try service.forecast(removing: member.node)
+      if isMeant { try await service.remove(member.node) }
+      return RemovalInfo(
+        node: member.node, hostname: member.announcement?.hostName ?? "", isDone: isMeant)
+    }
+  }
+
+  /// The member whose ID begins with `name`, or whose host name it is.
+  private func find(_ name: String) throws -> MemberFacts {
+    let found = service.members.filter { member in
+      member.announcement?.hostName == name
+        || (name.utf8.count >= 8 && member.node.hex.hasPrefix(name.lowercased()))
+    }
+    guard let member = found.first else {
+      throw AdminError(
+        404, "NoSuchNode",
+        "no member has this host name, or an ID that begins so (8 digits at least): see `grange status`")
+    }
+    guard found.count == 1 else {
+      throw AdminError(409, "NodeNotUnique", "several members are called \(name): give the ID")
+    }
+    return member
+  }
+
+  private func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do {
+      return try await body()
+    } catch let refusal as ClusterRefusal {
+      throw AdminError(409, "NotPossible", refusal.description)
+    } catch let waits as WaitsToJoin {
+      throw AdminError(503, "ServiceUnavailable", waits.description)
+    }
+  }
+}
+
+extension ClusterStatus.Health: Comparable {
+  /// The worse one is greater.
+  package static func < (left: Self, right: Self) -> Bool { left.severity < right.severity }
+
+  private var severity: Int {
+    switch self {
+    case .healthy: 0
+    case .degraded: 1
+    case .unavailable: 2
+    }
+  }
+}
