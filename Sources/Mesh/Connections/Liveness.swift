@@ -13,7 +13,7 @@ package final class Liveness: Sendable {
   private static let quiet: ClosedRange<Duration> = .milliseconds(2300) ... .milliseconds(3200)
   /// A peer that has said nothing for this long is taken for dead: two questions were not answered, and whoever watches
   /// knows within 10 s.
-  static let silenceMax: Duration = .seconds(9)
+  static let silenceMax: Duration = .milliseconds(8500)
 
   private struct State {
     var lastHeard: MonotonicInstant
