@@ -104,7 +104,8 @@ let package = Package(
 
     // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread. `TestStorage` is a real
     // folder with a database in it.
-    layer("SimulatedWorld", ["Base", "Reactor"], path: "Tests/SimulatedWorld"),
+    layer(
+      "SimulatedWorld", ["Base", "LocalDB", "Reactor", "TestStorage"], path: "Tests/SimulatedWorld"),
     layer("TestStorage", ["Base", "LocalDB"], path: "Tests/TestStorage"),
     layer(
       "Fuzzers",
@@ -159,7 +160,8 @@ let package = Package(
         "APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "LocalDB", "Model", "Reactor",
         "S3API", "SimulatedWorld", "Tables", "TestStorage",
       ]),
-    tests("SimulatedWorldTests", ["Base", "Reactor", "SimulatedWorld"]),
+    tests(
+      "SimulatedWorldTests", ["Base", "LocalDB", "Reactor", "SimulatedWorld", "TestStorage"]),
   ] + fuzzing,
   swiftLanguageModes: [.v6]
 )

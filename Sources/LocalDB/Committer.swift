@@ -16,8 +16,8 @@ import Base
 import Synchronization
 
 /// Executes batches of writes on the writer's connection, one at a time.
-// Safe because its owner (WriterThread, or the lock of InlineWriter) uses it from one thread at a time;
-// what others read is atomic.
+// Safe because its owner (WriterThread, or the lock of another writer) uses it from one thread at a time; what others
+// read is atomic.
 final class Committer: @unchecked Sendable {
   private let connection: Connection
   private let transaction: WriteTransaction
@@ -83,42 +83,105 @@ final class Committer: @unchecked Sendable {
     return has
   }
 
-  /// Runs and commits `batch`, and answers each write's caller.
-  func commit(_ batch: [PendingWrite]) {
+  /// Runs and commits `writes`, and answers each of their callers.
+  func commit(_ writes: [PendingWrite]) {
+    guard let batch = prepare(writes) else { return }
+    answer(store(batch))
+  }
+
+  // A commit in its three steps; between two of them nothing else may be asked of the committer.
+
+  /// Writes between two steps.
+  struct Batch {
+    fileprivate var writes: [PendingWrite]
+    fileprivate var done: [PendingWrite] = []
+    fileprivate var failed: [(PendingWrite, any Error)] = []
+    /// Those that were run with these and found the disk or the file at fault.
+    fileprivate var culprits: [(PendingWrite, any Error)] = []
+    fileprivate var failure: (any Error)?
+  }
+
+  /// Runs the bodies of `writes`, and tells the observers that they are about to be committed.
+  ///
+  /// - Returns: What `store` takes; `nil` when every caller has been answered.
+  func prepare(_ writes: [PendingWrite]) -> Batch? {
     if let failure {
-      for write in batch { write.fail(failure) }
-      return
+      for write in writes { write.fail(failure) }
+      return nil
     }
-    var done: [PendingWrite] = []
-    var failed: [(PendingWrite, any Error)] = []
+    var batch = Batch(writes: writes)
     do {
-      if try !run(batch, savepoints: false, &done, &failed) {
+      if try !run(writes, savepoints: false, &batch.done, &batch.failed) {
         transaction.rollBack()
         // No answer was given yet: what the bodies found the first time does not count.
-        let isWhole = try run(batch, savepoints: true, &done, &failed)
+        let isWhole = try run(writes, savepoints: true, &batch.done, &batch.failed)
         precondition(isWhole, "with savepoints each body can be undone alone")
       }
-      try finish()
+      try announce()
+      return batch
     } catch {
-      transaction.rollBack()
-      stopIfSyncFailed(error)
+      let isFull = undo(after: error)
+      guard let culprit, writes.count > 1, failure == nil, !isFull else {
+        answerFailure(writes, error, isFull: isFull)
+        return nil
+      }
+      guard var rest = prepare(writes.filter { $0 !== culprit }) else {
+        culprit.fail(error)
+        return nil
+      }
+      rest.culprits.append((culprit, error))
+      return rest
+    }
+  }
+
+  /// Makes what was prepared durable: from here on readers see it.
+  func store(_ batch: Batch) -> Batch {
+    guard transaction.hasChanges else { return batch }
+    var batch = batch
+    do {
+      try transaction.commit()
+      commitNumber.wrappingAdd(1, ordering: .releasing)
+    } catch {
       var isFull = false
       if case LocalDBError.diskFull = error { isFull = true }
-      if let culprit, batch.count > 1, failure == nil, !isFull {
-        commit(batch.filter { $0 !== culprit })
-        return culprit.fail(error)
-      }
-      for write in batch { write.fail(error) }
-      if isFull { startLogAnew() }
-      measureRoom()
-      return
+      if !isFull { stop(error) }
+      batch.failure = error
+    }
+    return batch
+  }
+
+  /// Answers the callers of what was stored, or was not.
+  func answer(_ batch: Batch) {
+    defer { for (write, error) in batch.culprits { write.fail(error) } }
+    if let error = batch.failure {
+      return answerFailure(batch.writes, error, isFull: undo(after: error))
     }
     transaction.endCommit()
-    for write in done { write.succeed() }
-    for (write, error) in failed { write.fail(error) }
+    for write in batch.done { write.succeed() }
+    for (write, error) in batch.failed { write.fail(error) }
     checkpointIfLarge()
     measureRoom()
     connection.extendLog()
+  }
+
+  /// Fails every write of `batch`, whatever became of it.
+  func drop(_ batch: Batch, _ error: any Error) {
+    for write in batch.writes { write.fail(error) }
+    for (write, _) in batch.culprits { write.fail(error) }
+  }
+
+  /// Rolls back; whether the disk was full.
+  private func undo(after error: any Error) -> Bool {
+    transaction.rollBack()
+    stopIfSyncFailed(error)
+    if case LocalDBError.diskFull = error { return true }
+    return false
+  }
+
+  private func answerFailure(_ writes: [PendingWrite], _ error: any Error, isFull: Bool) {
+    for write in writes { write.fail(error) }
+    if isFull { startLogAnew() }
+    measureRoom()
   }
 
   /// Runs the bodies of `batch` in a new transaction: which are to be kept, and which failed by themselves.
@@ -151,19 +214,12 @@ final class Committer: @unchecked Sendable {
     return true
   }
 
-  private func finish() throws {
+  private func announce() throws {
     guard transaction.hasChanges else { return connection.rollBack() }
     try transaction.storeGathered()
     let number = commitNumber.load(ordering: .relaxed) + 1
     try transaction.put(.database, DatabaseKey.commitNumber, number.bigEndianBytes)
-    do {
-      try transaction.commit()
-    } catch let error as LocalDBError {
-      if case .diskFull = error { throw error }
-      stop(error)
-      throw error
-    }
-    commitNumber.store(number, ordering: .releasing)
+    transaction.announceCommit()
   }
 
   /// Takes no writes from now on.
@@ -227,4 +283,10 @@ final class Committer: @unchecked Sendable {
 
   /// Closes the connection; a clean close copies the log into the database and removes it.
   func close() { connection.close(emptyingLog: failure == nil) }
+
+  /// Closes the connection as the end of the process would: what is not committed is gone, and the log stays.
+  func abandon() {
+    transaction.rollBack()
+    connection.close()
+  }
 }

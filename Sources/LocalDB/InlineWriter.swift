@@ -38,4 +38,11 @@ final class InlineWriter: Writer {
       isClosed = true
     }
   }
+
+  func abandon() {
+    isClosed.withLock { isClosed in
+      if !isClosed { committer.abandon() }
+      isClosed = true
+    }
+  }
 }

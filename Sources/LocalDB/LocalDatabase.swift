@@ -30,6 +30,9 @@ package final class LocalDatabase: Sendable {
       case thread
       /// The caller, one transaction a write: for tests and simulations.
       case inline
+      /// The scheduler's caller, several writes a transaction, when the scheduler says so: for simulations, in which a
+      /// commit takes time.
+      case scheduled(any CommitScheduler)
     }
 
     /// The metadata folder; it is made if missing.
@@ -92,10 +95,14 @@ package final class LocalDatabase: Sendable {
     switch options.writing {
     case .thread: writer = try WriterThread(committer)
     case .inline: writer = InlineWriter(committer)
+    case .scheduled(let scheduler): writer = ScheduledWriter(committer, scheduler, path: file)
     }
     readers = ReaderPool(
       path: file, cacheBytes: opening.readerCacheBytes, idleMax: options.readersMax,
       vfs: options.vfs)
+    if case .scheduled(let scheduler) = options.writing {
+      scheduler.didOpen { [weak self] in self?.abandon() }
+    }
   }
 
   deinit { close() }
@@ -228,11 +235,7 @@ package final class LocalDatabase: Sendable {
   ///
   /// Holds the thread. Reads and writes after it throw `LocalDBError.closed`.
   package func close() {
-    let isFirst = isClosed.withLock { isClosed in
-      defer { isClosed = true }
-      return !isClosed
-    }
-    guard isFirst else { return }
+    guard closesFirst() else { return }
     readers.close()
     if !options.fsync {
       do {
@@ -245,5 +248,25 @@ package final class LocalDatabase: Sendable {
     }
     writer.close()
     lock.withLock { $0 = nil }
+  }
+
+  /// Closes the database as the end of the process would: what is not committed is gone, nothing is tidied up, and
+  /// the folder can be opened again.
+  ///
+  /// Writes that wait fail with `LocalDBError.failure`: they may or may not be found later. For simulations; with
+  /// a thread of its own a database cannot be abandoned.
+  package func abandon() {
+    guard closesFirst() else { return }
+    readers.close()
+    writer.abandon()
+    lock.withLock { $0 = nil }
+  }
+
+  /// Whether nobody has closed the database before.
+  private func closesFirst() -> Bool {
+    isClosed.withLock { isClosed in
+      defer { isClosed = true }
+      return !isClosed
+    }
   }
 }

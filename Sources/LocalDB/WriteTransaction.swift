@@ -167,14 +167,18 @@ public final class WriteTransaction: ReadTransaction {
     try gathered.flush { try store($0, $1, $2) }
   }
 
-  /// Commits what SQLite was told.
+  /// Tells the observers that what SQLite was told is about to be committed.
   ///
-  /// When it throws, `rollBack` must follow.
-  func commit() throws {
+  /// `commit` or `rollBack` must follow.
+  func announceCommit() {
     isCommitting = true
     for observer in observers { observer.willCommit() }
-    try connection.run(.commit)
   }
+
+  /// Commits what was announced.
+  ///
+  /// When it throws, `rollBack` must follow.
+  func commit() throws { try connection.run(.commit) }
 
   /// Undoes everything since `begin`.
   func rollBack() {

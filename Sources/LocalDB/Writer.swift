@@ -1,4 +1,4 @@
-// Who executes writes: a thread of its own, or the caller.
+// Who executes writes: a thread of its own, the caller, or whoever decides when a commit happens.
 
 /// Takes writes and answers each of them once.
 protocol Writer: Sendable {
@@ -13,4 +13,9 @@ protocol Writer: Sendable {
 
   /// Finishes the writes that wait, closes the connection, and fails later writes.
   func close()
+
+  /// Closes the connection as the end of the process would, and fails the writes that wait.
+  ///
+  /// Only for writers without a thread.
+  func abandon()
 }

@@ -92,6 +92,8 @@ final class WriterThread: Writer, @unchecked Sendable {
     }
   }
 
+  func abandon() { preconditionFailure("a thread cannot be stopped in the middle of a commit") }
+
   private func enqueue(_ append: () -> Void, bounded: Bool) -> LocalDBError? {
     pthread_mutex_lock(mutex)
     if isClosing || (bounded && queue.count >= Self.queueMax) {

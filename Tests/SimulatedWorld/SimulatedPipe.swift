@@ -6,6 +6,7 @@
 // `cutAfterBytes` breaks it in the middle of something.
 
 import Base
+private import Glibc
 import Reactor
 
 /// How a simulated pipe behaves; everything random comes from the runtime's seed.
@@ -38,8 +39,8 @@ package final class SimulatedPipe: @unchecked Sendable {
     let forth = Lane(core)
     let back = Lane(core)
     core.lanes = [forth, back]
-    first = SimulatedStream(incoming: back, outgoing: forth, peer: "simulated:2")
-    second = SimulatedStream(incoming: forth, outgoing: back, peer: "simulated:1")
+    first = SimulatedStream(incoming: back, outgoing: forth, peerDescription: "simulated:2")
+    second = SimulatedStream(incoming: forth, outgoing: back, peerDescription: "simulated:1")
   }
 
   /// Breaks the connection: both ends fail from now on as if the peer had reset it.
@@ -63,28 +64,35 @@ package final class SimulatedPipe: @unchecked Sendable {
   }
 
   /// One direction.
-  final class Lane {
+  final class Lane: SimulatedLane {
     /// Strong: an end keeps its pipe alive.
     let core: Core
     private var arrived: [UInt8] = []
     private var arrivedStart = 0
     private var travellingBytes = 0
     private var lastArrival = MonotonicInstant(nanoseconds: 0)
-    private var waits: [SimulatedWait] = []
+    private let waits: SimulatedWaits
     private var hasEnded = false
-    var isFinished = false { didSet { wakeAll() } }
-    var isCut = false { didSet { wakeAll() } }
-    /// The reading end is closed: nobody will take what is written.
-    var isAbandoned = false { didSet { wakeAll() } }
+    private var isFinished = false { didSet { waits.wakeAll() } }
+    var isCut = false { didSet { waits.wakeAll() } }
+    private var isAbandoned = false { didSet { waits.wakeAll() } }
 
-    init(_ core: Core) { self.core = core }
+    init(_ core: Core) {
+      self.core = core
+      waits = SimulatedWaits(core.runtime)
+    }
+
+    var readFailure: Int32? { isCut ? ECONNRESET : nil }
+
+    var writeFailure: Int32? {
+      if isCut { return ECONNRESET }
+      return isAbandoned || isFinished ? EPIPE : nil
+    }
 
     private var heldBytes: Int { arrived.count - arrivedStart + travellingBytes }
 
-    /// How many more bytes fit.
     var roomBytes: Int { max(0, core.options.capacityBytes - heldBytes) }
 
-    /// Whether a read would return at once.
     var isReadable: Bool { arrivedStart < arrived.count || hasEnded || isCut }
 
     func send(_ bytes: UnsafeRawBufferPointer) {
@@ -94,7 +102,7 @@ package final class SimulatedPipe: @unchecked Sendable {
       core.runtime.at(nextArrival()) { [self] in
         travellingBytes -= piece.count
         arrived += piece
-        wakeAll()
+        waits.wakeAll()
       }
       if let limit = core.options.cutAfterBytes, core.written >= limit { core.cut() }
     }
@@ -104,7 +112,7 @@ package final class SimulatedPipe: @unchecked Sendable {
       isFinished = true
       core.runtime.at(nextArrival()) { [self] in
         hasEnded = true
-        wakeAll()
+        waits.wakeAll()
       }
     }
 
@@ -114,7 +122,6 @@ package final class SimulatedPipe: @unchecked Sendable {
       return lastArrival
     }
 
-    /// Takes arrived bytes; 0 when there are none.
     func take(into buffer: UnsafeMutableRawBufferPointer) -> Int {
       var count = min(buffer.count, arrived.count - arrivedStart)
       guard count > 0 else { return 0 }
@@ -127,22 +134,14 @@ package final class SimulatedPipe: @unchecked Sendable {
         arrived.removeAll(keepingCapacity: true)
         arrivedStart = 0
       }
-      wakeAll()
+      waits.wakeAll()
       return count
     }
 
-    nonisolated(nonsending) func wait(deadline: MonotonicInstant) async throws {
-      let wait = SimulatedWait(core.runtime)
-      waits.append(wait)
-      let outcome = await wait.park(deadline: deadline)
-      waits.removeAll { $0 === wait }
-      switch outcome {
-      case .woken: return
-      case .timedOut: throw StreamError.timedOut
-      case .cancelled: throw CancellationError()
-      }
-    }
+    func abandon() { isAbandoned = true }
 
-    private func wakeAll() { for wait in waits { wait.wake() } }
+    nonisolated(nonsending) func wait(deadline: MonotonicInstant) async throws {
+      try await waits.wait(deadline: deadline)
+    }
   }
 }

@@ -12,10 +12,14 @@
 //   3. Time moves only when no job is ready.
 //   4. When no job is ready and no timer waits, and the body has not ended, it never will: `run` throws
 //      `SimulationError.deadlock`.
+//
+// A test of one part needs no more than this. A cluster has hosts (SimulatedHost.swift): `withWorld` makes a world
+// for them.
 
 package import Base
 private import Glibc
 private import Reactor
+import TestStorage
 
 /// Why a simulation did not come to its end.
 package enum SimulationError: Error, CustomStringConvertible {
@@ -59,7 +63,13 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
 
   private let choice: SeededRandom
   private var owner = pthread_self()
-  private var ready: [UnownedJob] = []
+  /// A job that can run, and the life of the host that it belongs to; `nil` for the world's own.
+  private struct Ready {
+    var job: UnownedJob
+    var life: HostLife?
+  }
+
+  private var ready: [Ready] = []
   private var timers = TimerHeap()
   private var time = MonotonicInstant(nanoseconds: SimulatedRuntime.startNanoseconds)
   private var lines: [String] = []
@@ -67,6 +77,16 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
   /// How many calls each lane has had.
   private(set) package var blockingCalls: [BlockingLane: Int] = [:]
   private(set) package var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
+  /// What happened so far.
+  package var counters = WorldCounters()
+  /// The hosts, in the order in which they were added.
+  package internal(set) var hosts: [SimulatedHost] = []
+  /// What lies between the hosts.
+  package let net = SimulatedInternet()
+  /// Holds the folders of the hosts; made when the first of them is used.
+  lazy var folder = TemporaryFolder(in: TemporaryFolder.memory)
+  /// The life whose job runs now.
+  private(set) var runningLife: HostLife?
 
   /// A monotonic clock does not begin at zero, and code that believes so should fail here.
   private static let startNanoseconds: UInt64 = 1_000_000_000_000
@@ -76,6 +96,7 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
     random = SeededRandom(seed: seed ^ 0x7072_6f67_7261_6d21)
     worldRandom = SeededRandom(seed: seed ^ 0x776f_726c_6421_2121)
     choice = SeededRandom(seed: seed)
+    net.world = self
   }
 
   /// Runs `body`, and whatever it spawns meanwhile, until it ends.
@@ -119,20 +140,41 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
     mix(UInt64(ready.count))
     mix(time.nanoseconds)
     ready.swapAt(index, ready.count - 1)
-    let job = ready.removeLast()
+    let next = ready.removeLast()
     steps += 1
-    job.runSynchronously(on: asUnownedTaskExecutor())
+    guard let life = next.life else {
+      next.job.runSynchronously(on: asUnownedTaskExecutor())
+      return true
+    }
+    runningLife = life
+    next.job.runSynchronously(on: life.asUnownedTaskExecutor())
+    runningLife = nil
     return true
   }
 
-  private func mix(_ value: UInt64) { fingerprint = (fingerprint ^ value) &* 0x100_0000_01b3 }
+  /// Makes `value` a part of the fingerprint.
+  func mix(_ value: UInt64) { fingerprint = (fingerprint ^ value) &* 0x100_0000_01b3 }
 
   package func enqueue(_ job: consuming ExecutorJob) {
     checkOwner()
-    ready.append(UnownedJob(job))
+    ready.append(Ready(job: UnownedJob(job)))
   }
 
-  private func checkOwner() {
+  func enqueue(_ job: UnownedJob, of life: HostLife) {
+    checkOwner()
+    ready.append(Ready(job: job, life: life))
+  }
+
+  /// Forgets the jobs of `life`, which never run.
+  func discardJobs(of life: HostLife) { ready.removeAll { $0.life === life } }
+
+  /// Forgets everything that could still happen.
+  func forgetEverything() {
+    ready = []
+    timers = TimerHeap()
+  }
+
+  func checkOwner() {
     if pthread_equal(pthread_self(), owner) == 0 {
       fatalError(
         """
@@ -172,8 +214,15 @@ package final class SimulatedRuntime: Runtime, TaskExecutor, @unchecked Sendable
   package nonisolated(nonsending) func blocking<Value: Sendable>(
     _ lane: BlockingLane, _ body: @escaping @Sendable () throws -> Value
   ) async throws -> Value {
+    try await blocking(lane, delay: blockingDelay, body)
+  }
+
+  nonisolated(nonsending) func blocking<Value: Sendable>(
+    _ lane: BlockingLane, delay: ClosedRange<Duration>,
+    _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
     blockingCalls[lane, default: 0] += 1
-    try await sleep(until: now + worldRandom.duration(in: blockingDelay))
+    try await sleep(until: now + worldRandom.duration(in: delay))
     let result = Result { try body() }
     _ = await SimulatedWait(self).park(deadline: now)
     return try result.get()

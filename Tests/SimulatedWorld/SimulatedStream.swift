@@ -1,24 +1,55 @@
-// One end of a simulated pipe.
+// One end of a simulated connection.
 
 package import Base
 private import Glibc
-import Reactor
+package import Reactor
 
-/// A `ByteStream` of the simulated world; see `SimulatedPipe`.
+/// One direction of a connection of the simulated world.
+protocol SimulatedLane: AnyObject {
+  /// How many more bytes fit.
+  var roomBytes: Int { get }
+  /// Whether a read would return at once.
+  var isReadable: Bool { get }
+  /// Why reads fail once everything that has arrived is read.
+  var readFailure: Int32? { get }
+  /// Why writes fail.
+  var writeFailure: Int32? { get }
+
+  /// Takes arrived bytes; 0 when there are none.
+  func take(into buffer: UnsafeMutableRawBufferPointer) -> Int
+  /// Sends bytes, no more than there is room for.
+  func send(_ bytes: UnsafeRawBufferPointer)
+  /// Says that nothing more comes.
+  func finish()
+  /// The reading end is closed: nobody will take what is written.
+  func abandon()
+  /// Waits until something has changed.
+  nonisolated(nonsending) func wait(deadline: MonotonicInstant) async throws
+}
+
+/// A `ByteStream` of the simulated world; see `SimulatedPipe` and `SimulatedNetwork`.
 package final class SimulatedStream: ByteStream, @unchecked Sendable {
   // Safe because only the runtime's one thread touches it.
 
-  private let incoming: SimulatedPipe.Lane
-  private let outgoing: SimulatedPipe.Lane
+  private let incoming: any SimulatedLane
+  private let outgoing: any SimulatedLane
+  /// What keeps the lanes alive.
+  private let owner: AnyObject?
   private var isClosed = false
 
+  package let peerAddress: SocketAddress?
   /// The other end, as logs would name it.
   package let peerDescription: String
 
-  init(incoming: SimulatedPipe.Lane, outgoing: SimulatedPipe.Lane, peer: String) {
+  init(
+    incoming: any SimulatedLane, outgoing: any SimulatedLane, owner: AnyObject? = nil,
+    peerAddress: SocketAddress? = nil, peerDescription: String
+  ) {
     self.incoming = incoming
     self.outgoing = outgoing
-    peerDescription = peer
+    self.owner = owner
+    self.peerAddress = peerAddress
+    self.peerDescription = peerDescription
   }
 
   package nonisolated(nonsending) func read(
@@ -28,7 +59,7 @@ package final class SimulatedStream: ByteStream, @unchecked Sendable {
       try check()
       let count = incoming.take(into: buffer)
       if count > 0 { return count }
-      if incoming.isCut { throw StreamError.disconnected(errno: ECONNRESET) }
+      if let errno = incoming.readFailure { throw StreamError.disconnected(errno: errno) }
       if incoming.isReadable || buffer.count == 0 { return 0 }
       try await incoming.wait(deadline: deadline)
     }
@@ -48,10 +79,7 @@ package final class SimulatedStream: ByteStream, @unchecked Sendable {
     var rest = bytes[...]
     while true {
       try check()
-      if outgoing.isCut { throw StreamError.disconnected(errno: ECONNRESET) }
-      if outgoing.isAbandoned || outgoing.isFinished {
-        throw StreamError.disconnected(errno: EPIPE)
-      }
+      if let errno = outgoing.writeFailure { throw StreamError.disconnected(errno: errno) }
       let piece = rest.prefix(outgoing.roomBytes)
       if !piece.isEmpty {
         outgoing.send(UnsafeRawBufferPointer(rebasing: piece))
@@ -64,15 +92,17 @@ package final class SimulatedStream: ByteStream, @unchecked Sendable {
 
   package nonisolated(nonsending) func finishWriting(deadline: MonotonicInstant) async throws {
     try check()
-    if outgoing.isCut { throw StreamError.disconnected(errno: ECONNRESET) }
+    if let errno = outgoing.writeFailure, errno != EPIPE {
+      throw StreamError.disconnected(errno: errno)
+    }
     outgoing.finish()
   }
 
   package func close() {
     guard !isClosed else { return }
     isClosed = true
+    incoming.abandon()
     outgoing.finish()
-    incoming.isAbandoned = true
   }
 
   private func check() throws {

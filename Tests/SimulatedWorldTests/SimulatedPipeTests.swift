@@ -89,30 +89,3 @@ struct SimulatedPipeTests {
     }
   }
 }
-
-private nonisolated(nonsending) func read(
-  _ stream: any ByteStream, deadline: MonotonicInstant = .distantFuture
-) async throws -> [UInt8] {
-  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 1)
-  defer { buffer.deallocate() }
-  let count = try await stream.read(into: buffer, deadline: deadline)
-  return [UInt8](UnsafeRawBufferPointer(buffer).prefix(count))
-}
-
-private nonisolated(nonsending) func readAll(_ stream: any ByteStream) async throws -> [UInt8] {
-  var all: [UInt8] = []
-  while true {
-    let piece = try await read(stream)
-    if piece.isEmpty { return all }
-    all += piece
-  }
-}
-
-private nonisolated(nonsending) func write(
-  _ bytes: [UInt8], to stream: any ByteStream, deadline: MonotonicInstant = .distantFuture
-) async throws {
-  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
-  defer { buffer.deallocate() }
-  buffer.copyBytes(from: bytes)
-  try await stream.write(UnsafeRawBufferPointer(buffer), deadline: deadline)
-}

@@ -8,6 +8,9 @@ package import LocalDB
 package final class TemporaryFolder: Sendable {
   package let path: String
 
+  /// A folder that lies in memory, where the machine has one.
+  package static let memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+
   /// Makes it, in `parent`.
   package init(in parent: String = "/tmp") {
     path = parent + "/grange-test-" + Hex.encode(SystemRandom.shared.bytes(16))
@@ -16,19 +19,36 @@ package final class TemporaryFolder: Sendable {
 
   deinit { Self.remove(path) }
 
-  private static func remove(_ path: String) {
-    guard let folder = opendir(path) else {
+  /// Removes it and what it holds now.
+  package func empty() { Self.remove(path) }
+
+  /// Makes the folder `name` in it, if it is not there, and returns its path.
+  package func makeFolder(_ name: String) -> String {
+    mkdir(path + "/" + name, 0o700)
+    return path + "/" + name
+  }
+
+  static func remove(_ path: String) {
+    guard let names = names(in: path) else {
       unlink(path)
       return
     }
+    for name in names { remove(path + "/" + name) }
+    rmdir(path)
+  }
+
+  /// What is in the folder at `path`; `nil` when it is none.
+  static func names(in path: String) -> [String]? {
+    guard let folder = opendir(path) else { return nil }
+    defer { closedir(folder) }
+    var names: [String] = []
     while let entry = readdir(folder) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      if name != "." && name != ".." { remove(path + "/" + name) }
+      if name != "." && name != ".." { names.append(name) }
     }
-    closedir(folder)
-    rmdir(path)
+    return names
   }
 
   /// Opens the database `name` in this folder.
