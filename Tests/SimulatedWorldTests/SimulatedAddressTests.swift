@@ -144,7 +144,8 @@ struct SimulatedAddressTests {
           return try await host.network.resolve(host: name, port: 80, deadline: deadline)
         }.map { "\($0)" }
       }
-      #expect(try await lookUp("n") == ["203.0.113.9:80", "[2001:db8::1]:80"])
+      let first = try await lookUp("n")
+      #expect(first == ["203.0.113.9:80", "[2001:db8::1]:80"])
       #expect(try await lookUp("192.0.2.1") == ["192.0.2.1:80"])
       world.net.names["n"]?.addresses = ["203.0.113.8"]
       #expect(try await lookUp("n") == ["203.0.113.8:80"])

@@ -27,7 +27,7 @@ struct SimulatedNetworkTests {
     let payload = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
     for seed: UInt64 in 1...10 {
       try withPair(seed: seed) { world, first, second in
-        second.downlinkBytesPerSecond = 10_000_000
+        second.downlinkBytesPerSecond = 1_000_000
         if seed % 2 == 0 { first.uplinkBytesPerSecond = 300_000 }
         let faults = world.spawn {
           while !Task.isCancelled {
@@ -183,9 +183,10 @@ struct SimulatedNetworkTests {
         }
       }
       world.net.heal(from: second, to: first)
-      try await first.run {
-        #expect(try await read(stream, deadline: first.now + .seconds(11)) == [2])
+      let late = try await first.run {
+        try await read(stream, deadline: first.now + .seconds(11))
       }
+      #expect(late == [2])
       world.net.cut(from: first, to: second)
       try await first.run {
         try await write([3], to: stream)
