@@ -26,6 +26,8 @@ final class SimulatedConnection {
   private var isGone = [false, false]
   /// An end has lost the address that the other one knows it by.
   private(set) var isSevered = false
+  /// Breaks it up when the link's patience ends.
+  private var lifetime: SimulatedTimer?
 
   init(
     _ net: SimulatedInternet, from dialler: SimulatedHost, _ diallerAddress: SocketAddress?,
@@ -64,7 +66,8 @@ final class SimulatedConnection {
     lanes[0].open()
     if !isLocal, let mean = link(from: 0).meanLifetime {
       let world = net.runtime
-      world.at(world.now + world.worldRandom.duration(in: .zero ... mean * 2)) { self.breakUp() }
+      let end = world.now + world.worldRandom.duration(in: .zero ... mean * 2)
+      lifetime = world.at(end) { self.breakUp() }
     }
     return stream(of: 0, peer: dialledAddress)
   }
@@ -126,7 +129,9 @@ final class SimulatedConnection {
 
   private func leave(_ side: Int) {
     isGone[side] = true
-    if isOver { net.forget(self) }
+    guard isOver else { return }
+    if let lifetime { net.runtime.cancel(lifetime) }
+    net.forget(self)
   }
 
   /// Breaks the connection for both sides, as something between them may.
