@@ -11,14 +11,14 @@ struct WorldDeterminismTests {
   func repeats() throws {
     var fingerprints: Set<UInt64> = []
     var counters = WorldCounters()
-    for seed: UInt64 in 1...5 {
+    for seed: UInt64 in 1...4 {
       let first = try BusyWorld.play(seed: seed)
       let second = try BusyWorld.play(seed: seed)
       #expect(first == second, "seed \(seed)")
       fingerprints.insert(first.fingerprint)
       counters += first.counters
     }
-    #expect(fingerprints.count == 5)
+    #expect(fingerprints.count == 4)
     for (name, value) in counters.all where name != "failedLookups" {
       #expect(value > 0, "\(name) did not happen")
     }
@@ -52,7 +52,7 @@ struct WorldDeterminismTests {
   }
 }
 
-/// Five hosts that dial, write and die for five minutes.
+/// Five hosts that dial, write and die for some minutes.
 enum BusyWorld {
   struct Outcome: Equatable {
     var fingerprint: UInt64
@@ -61,7 +61,7 @@ enum BusyWorld {
     var text: String { "\(fingerprint) \(steps) \(counters)" }
   }
 
-  static func play(seed: UInt64, minutes: Int = 5) throws -> Outcome {
+  static func play(seed: UInt64, minutes: Int = 3) throws -> Outcome {
     try SimulatedRuntime.withWorld(seed: seed) { world in
       let router = world.addRouter(address: "198.51.100.1")
       world.net.defaultLink.meanLifetime = .seconds(10)
