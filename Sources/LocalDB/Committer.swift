@@ -142,10 +142,9 @@ final class Committer: @unchecked Sendable {
       try transaction.commit()
       commitNumber.wrappingAdd(1, ordering: .releasing)
     } catch {
-      var isFull = false
-      if case LocalDBError.diskFull = error { isFull = true }
-      if !isFull { stop(error) }
       batch.failure = error
+      if case LocalDBError.diskFull = error { return batch }
+      stop(error)
     }
     return batch
   }
