@@ -102,11 +102,14 @@ let package = Package(
     program(
       "grange-bench", ["APICommon", "Base", "CLinux", "Codecs", "Crypto", "HTTP", "Reactor"]),
 
-    // Tests. `SimulatedWorld` is the simulated runtime: virtual time, seeded order, one thread. `TestStorage` is a real
-    // folder with a database in it.
+    // Tests. `SimulatedWorld` is the simulated runtime, with hosts and the network between them: virtual time, seeded
+    // order, one thread. `TestStorage` is a real folder with a database in it. `SimulatedCluster` is several replicas.
     layer(
       "SimulatedWorld", ["Base", "LocalDB", "Reactor", "TestStorage"], path: "Tests/SimulatedWorld"),
     layer("TestStorage", ["Base", "LocalDB"], path: "Tests/TestStorage"),
+    layer(
+      "SimulatedCluster", ["Base", "LocalDB", "SimulatedWorld", "Tables"],
+      path: "Tests/SimulatedCluster"),
     layer(
       "Fuzzers",
       [
@@ -127,12 +130,15 @@ let package = Package(
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(
       "TablesTests",
-      ["Base", "Codecs", "Crypto", "LocalDB", "SimulatedWorld", "Tables", "TestStorage"]),
+      [
+        "Base", "Codecs", "Crypto", "LocalDB", "SimulatedCluster", "SimulatedWorld", "Tables",
+        "TestStorage",
+      ]),
     tests(
       "ModelTests",
       [
-        "Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Model", "SimulatedWorld", "Tables",
-        "TestStorage",
+        "Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Model", "SimulatedCluster",
+        "SimulatedWorld", "Tables", "TestStorage",
       ]),
     tests("TidyTests", []),
     tests("CodecsTests", ["Base", "Codecs"]),

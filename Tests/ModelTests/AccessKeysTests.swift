@@ -1,5 +1,6 @@
 import Base
 import Model
+import SimulatedCluster
 import SimulatedWorld
 import Testing
 
@@ -47,7 +48,7 @@ import Testing
   /// Cut off from its cluster at any moment of it.
   @Test(arguments: (0...24).map { 25 * $0 })
   func aDeletionThatBrokeOffCanBeRepeated(afterMilliseconds: Int) throws {
-    let cluster = try SimulatedCluster(seed: UInt64(afterMilliseconds) + 1)
+    let cluster = try StoreCluster(seed: UInt64(afterMilliseconds) + 1)
     try cluster.runtime.run {
       let (keys, buckets) = (cluster.nodes[0].store.accessKeys, cluster.nodes[0].store.buckets)
       let key = try await keys.create(name: "k")

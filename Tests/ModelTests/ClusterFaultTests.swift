@@ -1,5 +1,6 @@
 import Base
 import Model
+import SimulatedCluster
 import SimulatedWorld
 import Synchronization
 import Tables
@@ -8,7 +9,7 @@ import Testing
 /// The store over three replicas of which one fails.
 @Suite struct ClusterFaultTests {
   /// Creates a bucket that every replica knows.
-  private static func bucket(_ cluster: SimulatedCluster) async throws -> Bucket {
+  private static func bucket(_ cluster: StoreCluster) async throws -> Bucket {
     let bucket = try await cluster.nodes[0].store.buckets.create("bucket")
     try await cluster.runtime.sleep(for: .seconds(1))
     return bucket
@@ -17,7 +18,7 @@ import Testing
   @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
   func everyNodeReadsWhatAnyNodeWrote(seed: UInt64) throws {
     // Clocks that are minutes apart: the later write wins all the same.
-    let cluster = try SimulatedCluster(seed: seed, skews: [0, -200_000, 300_000])
+    let cluster = try StoreCluster(seed: seed, skews: [0, -200_000, 300_000])
     try cluster.runtime.run {
       let bucket = try await Self.bucket(cluster)
       let random = Seeded(seed: seed)
@@ -47,7 +48,7 @@ import Testing
   }
 
   @Test func aWriterWithAClockBehindIsToldAndWins() throws {
-    let cluster = try SimulatedCluster(seed: 3, skews: [0, 0, -500_000])
+    let cluster = try StoreCluster(seed: 3, skews: [0, 0, -500_000])
     try cluster.runtime.run {
       let bucket = try await Self.bucket(cluster)
       try await cluster.nodes[0].put(bucket, "k", [1])
@@ -61,7 +62,7 @@ import Testing
   }
 
   @Test func aNodeWithAClockFarAheadIsRefused() throws {
-    let cluster = try SimulatedCluster(seed: 4, skews: [0, 0, 3_600_000])
+    let cluster = try StoreCluster(seed: 4, skews: [0, 0, 3_600_000])
     try cluster.runtime.run {
       let bucket = try await Self.bucket(cluster)
       await #expect(throws: ModelError.clockTooFar) {
@@ -75,7 +76,7 @@ import Testing
   }
 
   @Test func withoutAQuorumNothingIsAcknowledged() throws {
-    let cluster = try SimulatedCluster(seed: 5)
+    let cluster = try StoreCluster(seed: 5)
     try cluster.runtime.run {
       let bucket = try await Self.bucket(cluster)
       for link in cluster.links.dropFirst() { link.isCut.store(true, ordering: .relaxed) }
@@ -90,7 +91,7 @@ import Testing
   /// A replica that holds the row of an upload to be undone: the upload is finished instead.
   @Test(arguments: [UInt64(1), 2, 3, 4])
   func anUploadThatOneReplicaHoldsIsWrittenForward(seed: UInt64) throws {
-    let cluster = try SimulatedCluster(seed: seed)
+    let cluster = try StoreCluster(seed: seed)
     try cluster.runtime.run {
       let bucket = try await Self.bucket(cluster)
       let node = cluster.nodes[0]
@@ -115,7 +116,7 @@ import Testing
   }
 
   @Test func nothingIsReleasedWhileAReplicaIsAway() throws {
-    let cluster = try SimulatedCluster(seed: 6)
+    let cluster = try StoreCluster(seed: 6)
     try cluster.runtime.run {
       let bucket = try await Self.bucket(cluster)
       let node = cluster.nodes[0]
@@ -138,7 +139,7 @@ import Testing
   @Test func aDeletionThatIsTakenBackAbortsNoUpload() throws {
     var takenBack = 0
     for seed in UInt64(1)...12 {
-      let cluster = try SimulatedCluster(seed: seed)
+      let cluster = try StoreCluster(seed: seed)
       takenBack += try cluster.runtime.run {
         let bucket = try await Self.bucket(cluster)
         let key = try ObjectKey("k")
@@ -171,7 +172,7 @@ import Testing
 
   /// A reference without an upload row would be a leak that no reaper finds.
   @Test func theUploadRowIsDurableBeforeTheFirstReference() throws {
-    let cluster = try SimulatedCluster(seed: 7)
+    let cluster = try StoreCluster(seed: 7)
     try cluster.runtime.run {
       let bucket = try await Self.bucket(cluster)
       let node = cluster.nodes[0]

@@ -1,5 +1,6 @@
 import Base
 import Model
+import SimulatedCluster
 import SimulatedWorld
 import Testing
 
@@ -220,7 +221,7 @@ import Testing
   /// The coordinator knows the bucket from before it had a quota, so only the replicas can refuse.
   @Test(arguments: [UInt64(1), 2, 3])
   func theReplicasOfAClusterKeepIt(seed: UInt64) throws {
-    let cluster = try SimulatedCluster(seed: seed)
+    let cluster = try StoreCluster(seed: seed)
     try cluster.runtime.run {
       let buckets = cluster.nodes[0].store.buckets
       let unlimited = try await buckets.create("bucket", owner: "KEY")

@@ -7,7 +7,7 @@ package import TestStorage
 extension SimulatedHost: CommitScheduler {
   /// How long a writer's thread takes to wake up, and its callers to hear of a commit: long enough for something to
   /// happen meanwhile.
-  private static let wakeDelay: ClosedRange<Duration> = .zero ... .microseconds(200)
+  private static let wakeDelay: ClosedRange<Duration> = .zero ... .microseconds(100)
 
   package func schedule(_ step: CommitStep, _ action: @escaping @Sendable () -> Void) {
     guard step == .commit else {

@@ -18,12 +18,13 @@ extension SimulatedRuntime {
     return try world.run { try await body(world) }
   }
 
-  /// Ends the life of every host, and forgets what could still happen.
-  private func takeApart() {
+  /// Ends the life of every host, removes their folders, and forgets what could still happen.
+  package func takeApart() {
+    guard !hosts.isEmpty else { return forgetEverything() }
     for host in hosts { host.endLife(.off) }
     net.forgetEverything()
     forgetEverything()
-    if !hosts.isEmpty { folder.empty() }
+    folder.empty()
     hosts = []
   }
 

@@ -100,9 +100,10 @@ struct SimulatedStorageTests {
   func killed(isPowerCut: Bool) throws {
     var lost = 0
     var kept = 0
-    for seed: UInt64 in 1...30 {
+    for seed: UInt64 in 1...60 {
       let counts = try SimulatedRuntime.withWorld(seed: seed) { world in
         let host = world.addHost("a")
+        host.commitDelay = .zero ... .milliseconds(1)
         let answered = Numbers()
         let incarnation = try await host.run {
           let (database, tree) = try open(host)
@@ -116,7 +117,7 @@ struct SimulatedStorageTests {
           }
           return database.incarnation
         }
-        try await world.sleep(for: world.worldRandom.duration(in: .zero ... .milliseconds(200)))
+        try await world.sleep(for: world.worldRandom.duration(in: .zero ... .milliseconds(40)))
         if isPowerCut { host.cutPower() } else { host.kill() }
         let answers = answered.all
         try await world.sleep(for: .seconds(10))

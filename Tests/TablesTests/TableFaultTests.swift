@@ -1,4 +1,5 @@
 import Base
+import SimulatedCluster
 import SimulatedWorld
 import Synchronization
 import Tables
@@ -45,7 +46,7 @@ import Testing
   @Test(arguments: (0..<20).map { UInt64($0) &* 7919 &+ 3 })
   func readsSeeEveryAcknowledgedWriteOrSomethingNewer(seed: UInt64) throws {
     let runtime = SimulatedRuntime(seed: seed)
-    let cluster = try SimulatedCluster(runtime, skews: [0, -40_000, 300_000])
+    let cluster = try RegisterCluster(runtime, skews: [0, -40_000, 300_000])
     let history = History()
     try runtime.run {
       let stop = Atomic<Bool>.box()
@@ -71,7 +72,7 @@ import Testing
   }
 
   private static func breakOneAtATime(
-    _ cluster: SimulatedCluster, _ runtime: SimulatedRuntime, _ stop: Box<Atomic<Bool>>
+    _ cluster: RegisterCluster, _ runtime: SimulatedRuntime, _ stop: Box<Atomic<Bool>>
   ) async {
     while !stop.value.load(ordering: .relaxed) {
       let victim = cluster.nodes[runtime.worldRandom.below(cluster.nodes.count)].link
@@ -85,7 +86,7 @@ import Testing
   }
 
   private static func client(
-    _ number: Int, _ cluster: SimulatedCluster, _ runtime: SimulatedRuntime, _ history: History
+    _ number: Int, _ cluster: RegisterCluster, _ runtime: SimulatedRuntime, _ history: History
   ) async {
     for step in 0..<40 {
       let table = cluster.nodes[runtime.worldRandom.below(cluster.nodes.count)].table

@@ -1,4 +1,5 @@
 import Base
+import SimulatedCluster
 import SimulatedWorld
 import Synchronization
 import Tables
@@ -12,7 +13,7 @@ import Testing
   @Test(arguments: (0..<40).map { UInt64($0) &* 104_729 &+ 11 })
   func pagesOfAQuorumAreWhatTheMergeOfAllRowsShows(seed: UInt64) throws {
     let runtime = SimulatedRuntime(seed: seed)
-    let cluster = try SimulatedCluster(runtime, delay: .milliseconds(1) ... .milliseconds(3))
+    let cluster = try RegisterCluster(runtime, delay: .milliseconds(1) ... .milliseconds(3))
     try runtime.run {
       let newest = try await Self.fill(cluster, runtime)
       if runtime.worldRandom.below(2) == 0 {
@@ -42,7 +43,7 @@ import Testing
   @Test(arguments: (0..<20).map { UInt64($0) &* 15_485_863 &+ 5 })
   func pagesOfASoleNodeAreToo(seed: UInt64) throws {
     let runtime = SimulatedRuntime(seed: seed)
-    let cluster = try SimulatedCluster(runtime, skews: [0], writeQuorum: 1, readQuorum: 1)
+    let cluster = try RegisterCluster(runtime, skews: [0], writeQuorum: 1, readQuorum: 1)
     try runtime.run {
       let newest = try await Self.fill(cluster, runtime)
       for _ in 0..<10 {
@@ -64,7 +65,7 @@ import Testing
 
   /// Rows in several versions: the newest on a write quorum, older ones anywhere.
   private static func fill(
-    _ cluster: SimulatedCluster, _ runtime: SimulatedRuntime
+    _ cluster: RegisterCluster, _ runtime: SimulatedRuntime
   ) async throws -> [[UInt8]: Register] {
     let random = runtime.worldRandom
     var newest: [[UInt8]: Register] = [:]

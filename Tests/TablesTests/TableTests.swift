@@ -1,4 +1,5 @@
 import Base
+import SimulatedCluster
 import SimulatedWorld
 import Synchronization
 import Tables
@@ -18,7 +19,7 @@ import Testing
 
   /// Puts rows on one replica, behind the others' backs.
   private func plant(
-    _ rows: [(String, Register)], on node: SimulatedCluster.Node
+    _ rows: [(String, Register)], on node: RegisterNode
   ) async throws {
     _ = try await node.local.merge(rows.map { (key($0.0), $0.1) }, origin: .repair)
   }
@@ -26,7 +27,7 @@ import Testing
   @Test func aReadRepairsAWriteQuorumBeforeItAnswers() throws {
     for seed in UInt64(0)..<20 {
       let runtime = SimulatedRuntime(seed: seed)
-      let cluster = try SimulatedCluster(runtime)
+      let cluster = try RegisterCluster(runtime)
       try runtime.run {
         try await plant([("a", row(5, "new"))], on: cluster.nodes[0])
         for node in cluster.nodes { try await plant([("a", row(3, "old"))], on: node) }
@@ -41,7 +42,7 @@ import Testing
 
   @Test func aReadFailsWhenItsRepairCannotReachAQuorum() throws {
     let runtime = SimulatedRuntime(seed: 1)
-    let cluster = try SimulatedCluster(runtime)
+    let cluster = try RegisterCluster(runtime)
     try runtime.run {
       try await plant([("a", row(5, "new"))], on: cluster.nodes[0])
       for node in cluster.nodes {
@@ -61,7 +62,7 @@ import Testing
 
   @Test func aWriteReturnsAtTheQuorumAndTheLateReplicaGetsItToo() throws {
     let runtime = SimulatedRuntime(seed: 2)
-    let cluster = try SimulatedCluster(runtime, delay: .milliseconds(1) ... .seconds(5))
+    let cluster = try RegisterCluster(runtime, delay: .milliseconds(1) ... .seconds(5))
     try runtime.run {
       let outcome = try await cluster.nodes[0].table.merge(key("a"), row(5, "x"))
       #expect(outcome.isAccepted)
@@ -73,7 +74,7 @@ import Testing
 
   @Test func aWriteWithoutAQuorumFailsWithinTheTimeout() throws {
     let runtime = SimulatedRuntime(seed: 3)
-    let cluster = try SimulatedCluster(runtime)
+    let cluster = try RegisterCluster(runtime)
     try runtime.run {
       for node in cluster.nodes[1...] { node.link.isCut.store(true, ordering: .relaxed) }
       await #expect(throws: TableError.self) {
@@ -87,7 +88,8 @@ import Testing
 
   @Test func aHangingNodeHoldsUpAtMostTheLimitOfCalls() throws {
     let runtime = SimulatedRuntime(seed: 4)
-    let cluster = try SimulatedCluster(runtime, delay: .zero ... .zero)
+    let cluster = try RegisterCluster(
+      runtime, delay: .zero ... .zero, commitDelay: .zero ... .zero)
     try runtime.run {
       cluster.nodes[2].link.isCut.store(true, ordering: .relaxed)
       for number in 0..<3000 {
@@ -100,7 +102,7 @@ import Testing
 
   @Test func aLearningReplicaStoresAndDoesNotCount() throws {
     let runtime = SimulatedRuntime(seed: 5)
-    let cluster = try SimulatedCluster(runtime)
+    let cluster = try RegisterCluster(runtime)
     try runtime.run {
       let partition = Partition.of(partitionKey)
       cluster.nodes[1].replica.setLearning([partition])
@@ -116,7 +118,7 @@ import Testing
 
   @Test func aWriteFarAheadIsRefusedUnlessItFollowsTheRowsOwn() throws {
     let runtime = SimulatedRuntime(seed: 6)
-    let cluster = try SimulatedCluster(runtime)
+    let cluster = try RegisterCluster(runtime)
     try runtime.run {
       let table = cluster.nodes[0].table
       let now = runtime.wallNow.milliseconds
@@ -173,7 +175,7 @@ import Testing
       }
       #expect(throws: Never.self) {
         try runtime.run {
-          let cluster = try SimulatedCluster(runtime)
+          let cluster = try RegisterCluster(runtime)
           let coordinator = TableCoordinator(
             placement: OneGroup(group: group), clock: cluster.nodes[0].coordinator.clock,
             runtime: runtime)
@@ -188,7 +190,7 @@ import Testing
 
   @Test func aFullyReplicatedTableAnswersYesLocallyAndAsksBeforeNo() throws {
     let runtime = SimulatedRuntime(seed: 8)
-    let cluster = try SimulatedCluster(runtime, isFullyReplicated: true)
+    let cluster = try RegisterCluster(runtime, isFullyReplicated: true)
     try runtime.run {
       let table = cluster.nodes[0].table
       for node in cluster.nodes[1...] { try await plant([("a", row(5, "x"))], on: node) }
@@ -238,7 +240,7 @@ import Testing
 
   @Test func hostileRequestsAreErrors() throws {
     let runtime = SimulatedRuntime(seed: 9)
-    let cluster = try SimulatedCluster(runtime)
+    let cluster = try RegisterCluster(runtime)
     try runtime.run {
       let replica = cluster.nodes[0].replica
       let partition = Partition.of(partitionKey)
