@@ -156,4 +156,21 @@ import Testing
       try await database.write { try $0.delete(tree, [1]) }
     }
   }
+
+  @Test func anAbandonedDatabaseIsAsAKilledProcessLeavesIt() async throws {
+    let database = try folder.open("meta", .inline)
+    let tree = try database.tree("a")
+    try await database.write { try $0.put(tree, [1], [2]) }
+    database.abandon()
+    #expect(throws: LocalDBError.closed) { try database.get(tree, [1]) }
+    await #expect(throws: LocalDBError.closed) {
+      try await database.write { try $0.delete(tree, [1]) }
+    }
+    // The log is still there, and the folder is free.
+    let copy = FolderCopy(of: folder.path + "/meta")
+    #expect(copy.names.contains("metadata.sqlite-wal"))
+    let again = try folder.open("meta", .inline)
+    #expect(again.incarnation == database.incarnation)
+    #expect(try again.get(try again.tree("a"), [1]) == [2])
+  }
 }

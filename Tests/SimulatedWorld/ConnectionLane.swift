@@ -149,7 +149,7 @@ final class ConnectionLane: SimulatedLane {
   func resumeLater() {
     guard let since = stalledSince else { return }
     let wait = min(world.now - since, Self.resendMax)
-    later(world.now + world.worldRandom.duration(in: .zero ... wait)) { [self] in resume() }
+    later(world.now + world.worldRandom.duration(in: .zero...wait)) { [self] in resume() }
   }
 
   private func resume() {

@@ -66,7 +66,7 @@ final class SimulatedConnection {
     lanes[0].open()
     if !isLocal, let mean = link(from: 0).meanLifetime {
       let world = net.runtime
-      let end = world.now + world.worldRandom.duration(in: .zero ... mean * 2)
+      let end = world.now + world.worldRandom.duration(in: .zero...mean * 2)
       lifetime = world.at(end) { self.breakUp() }
     }
     return stream(of: 0, peer: dialledAddress)

@@ -197,7 +197,11 @@ private final class HostCall<Value: Sendable>: @unchecked Sendable {
   private var continuation: UnsafeContinuation<Result<Value, any Error>, Never>?
 
   func wait(_ continuation: UnsafeContinuation<Result<Value, any Error>, Never>) {
-    if let result { continuation.resume(returning: result) } else { self.continuation = continuation }
+    if let result {
+      continuation.resume(returning: result)
+    } else {
+      self.continuation = continuation
+    }
   }
 
   func end(_ result: Result<Value, any Error>) {

@@ -51,7 +51,9 @@ package final class SimulatedInternet: @unchecked Sendable {
   }
 
   /// Changes the way from one host to another, and back.
-  package func setLink(_ link: SimulatedLink, between first: SimulatedHost, and second: SimulatedHost) {
+  package func setLink(
+    _ link: SimulatedLink, between first: SimulatedHost, and second: SimulatedHost
+  ) {
     links[Pair(first, second)] = link
     links[Pair(second, first)] = link
   }
@@ -92,7 +94,9 @@ package final class SimulatedInternet: @unchecked Sendable {
     runtime.counters.heals += 1
     for connection in connections {
       let ends = connection.hosts
-      guard ends[0] === from && ends[1] === to || ends[0] === to && ends[1] === from else { continue }
+      guard ends[0] === from && ends[1] === to || ends[0] === to && ends[1] === from else {
+        continue
+      }
       connection.pathChanged(resetPercent: resetPercent)
     }
   }

@@ -11,7 +11,9 @@ struct HostPorts {
 
   /// A port that no listener has.
   mutating func nextPort() -> UInt16 {
-    repeat { lastPort = lastPort == .max ? 32_768 : lastPort + 1 } while listeners.contains {
+    repeat {
+      lastPort = lastPort == .max ? 32_768 : lastPort + 1
+    } while listeners.contains {
       $0.localAddress.port == lastPort
     }
     return lastPort

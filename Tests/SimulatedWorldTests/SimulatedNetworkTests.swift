@@ -9,7 +9,8 @@ struct SimulatedNetworkTests {
   /// A world of two hosts; the second one sends back what it gets.
   private func withPair(
     seed: UInt64,
-    _ body: @escaping @Sendable (SimulatedRuntime, SimulatedHost, SimulatedHost) async throws ->
+    _ body:
+      @escaping @Sendable (SimulatedRuntime, SimulatedHost, SimulatedHost) async throws ->
       Void
   ) throws {
     try SimulatedRuntime.withWorld(seed: seed) { world in
@@ -31,7 +32,8 @@ struct SimulatedNetworkTests {
         if seed % 2 == 0 { first.uplinkBytesPerSecond = 300_000 }
         let faults = world.spawn {
           while !Task.isCancelled {
-            try? await world.sleep(for: world.worldRandom.duration(in: .zero ... .milliseconds(300)))
+            try? await world.sleep(
+              for: world.worldRandom.duration(in: .zero ... .milliseconds(300)))
             world.net.cut(from: first, to: second)
             if world.worldRandom.below(2) == 0 { world.net.cut(from: second, to: first) }
             try? await world.sleep(for: .milliseconds(200))
@@ -56,7 +58,8 @@ struct SimulatedNetworkTests {
     }
   }
 
-  @Test("takes a second for a megabyte over a line of a megabyte a second", arguments: [true, false])
+  @Test(
+    "takes a second for a megabyte over a line of a megabyte a second", arguments: [true, false])
   func bandwidth(isUplink: Bool) throws {
     try withPair(seed: 1) { world, first, second in
       world.net.defaultLink = SimulatedLink(delay: .zero ... .zero)

@@ -7,6 +7,9 @@ package final class FolderCopy: Sendable {
   private let path: String
   private let files: [(name: String, bytes: [UInt8])]
 
+  /// The names of the files.
+  package var names: [String] { files.map(\.name) }
+
   /// Copies the files in `path`; folders in it are left out, and a folder that is not there counts as empty.
   package init(of path: String) {
     self.path = path
