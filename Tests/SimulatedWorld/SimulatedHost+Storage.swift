@@ -30,7 +30,12 @@ extension SimulatedHost: CommitScheduler {
   ///
   /// They are durable: a host that dies without having synced anything would have a new incarnation, as it should.
   package func databaseOptions(_ name: String = "meta") -> LocalDatabase.Options {
-    var options = LocalDatabase.Options(path: folder + "/" + name)
+    databaseOptions(path: folder + "/" + name)
+  }
+
+  /// As `databaseOptions`, for a folder anywhere.
+  package func databaseOptions(path: String) -> LocalDatabase.Options {
+    var options = LocalDatabase.Options(path: path)
     options.writing = .scheduled(self)
     options.reserve = .bytes(0)
     // Many nodes share the memory of one process.
