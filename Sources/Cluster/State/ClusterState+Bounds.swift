@@ -41,7 +41,10 @@ extension ClusterState {
     var removed: [RecordID] = []
     if others.count >= limits.revocationsOfInviteMax {
       refreshMembership(&pass)
-      let useless = others.last { !membership.contains($0.body.signer) }
+      // Of those that count the ones with the least names stay: on all nodes the same, should many revoke at once.
+      let useless =
+        others.last { !membership.contains($0.body.signer) }
+        ?? others.last { $0.id > revocation.id }
       guard membership.contains(revocation.body.signer), let useless else {
         return .refused(.full(.revocationsOf(revocation.body.invite)))
       }
