@@ -86,7 +86,7 @@ package struct Node: Sendable {
         throw NodeFailure("the first access key and bucket could not be made: \(error)")
       }
     }
-    storage.cluster.start(mesh)
+    storage.cluster.start(mesh, capacityBytes: storage.capacityBytes(configuration))
     storage.cluster.beginJoining()
     servers.start()
     logger.info(

@@ -97,24 +97,16 @@ private struct NodeFacts: Sendable {
     let health: ClusterStatus.Health =
       stopped != nil || !directories.canBeWritten ? .unavailable : isWhole ? .healthy : .degraded
     return ClusterStatus(
-      health: health, nodes: [node(roomBytes)], layoutVersion: 1, attention: attention)
+      health: health, nodes: [node()], layoutVersion: 1, attention: attention)
   }
 
-  private func node(_ roomBytes: Int) -> NodeStatus {
-    let directories = storage.blocks.store.directories
-    let used = directories.all.reduce(0) { $0.saturatingSum($1.usedBytes) }
+  private func node() -> NodeStatus {
     var addresses = configuration.rpc.publicAddresses
     if addresses.isEmpty { addresses = ["\(HostName.current):\(configuration.rpc.bind.port ?? 0)"] }
-    let capacity: UInt64
-    if case .bytes(let bytes) = configuration.capacity {
-      capacity = bytes
-    } else {
-      capacity = UInt64(clamping: roomBytes.saturatingSum(used))
-    }
     return NodeStatus(
       id: storage.identity.id, hostname: configuration.nodeName ?? HostName.current,
       version: GrangeVersion.text, addresses: addresses,
-      zone: configuration.zone ?? HostName.current, capacityBytes: capacity,
+      zone: configuration.zone ?? HostName.current, capacityBytes: storage.capacityBytes(configuration),
       data: Self.room(configuration.dataDirectories.map(\.path)),
       metadata: Self.room([configuration.metadataDirectory]))
   }

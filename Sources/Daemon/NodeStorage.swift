@@ -61,7 +61,6 @@ package struct NodeStorage: Sendable {
     var options = ClusterService.Options(
       hostName: configuration.nodeName ?? HostName.current, program: GrangeVersion.text)
     options.zone = configuration.zone
-    if case .bytes(let capacity) = configuration.capacity { options.capacityBytes = capacity }
     for text in configuration.rpc.publicAddresses {
       guard let address = PeerAddress(text) else {
         throw NodeFailure("rpc.public_addresses: \"\(text)\" is no host:port")
@@ -97,6 +96,14 @@ package struct NodeStorage: Sendable {
     options.reserve = platform.reserve
     options.ramBufferMaxBytes = Int(clamping: configuration.blockBufferBytesMax)
     return options
+  }
+
+  /// What the node offers to store; blocks the thread for as long as the disks take to answer.
+  func capacityBytes(_ configuration: Configuration) -> UInt64 {
+    if case .bytes(let capacity) = configuration.capacity { return capacity }
+    let directories = blocks.store.directories
+    let used = directories.all.reduce(0) { $0.saturatingSum($1.usedBytes) }
+    return UInt64(clamping: directories.measureRoomBytes().saturatingSum(used))
   }
 
   /// Starts the background work; returns the task to cancel before `stop`.

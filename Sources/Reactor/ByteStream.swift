@@ -1,6 +1,7 @@
 // A connection, whatever carries it: a TCP or Unix socket, TLS over one, or a pipe in the simulated world.
 
 package import Base
+private import Glibc
 
 /// A two-way stream of bytes that one task reads and one task writes at a time.
 ///
@@ -67,4 +68,15 @@ package enum StreamError: Error, Equatable, Sendable {
   case tls(reason: String)
   /// A name has no address: the reason as the resolver words it.
   case unresolved(host: String, reason: String)
+}
+
+extension StreamError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .timedOut: "no answer"
+    case .disconnected(let code): code == 0 ? "closed" : String(cString: strerror(code))
+    case .tls(let reason): reason
+    case .unresolved(let host, let reason): "\(host) has no address: \(reason)"
+    }
+  }
 }

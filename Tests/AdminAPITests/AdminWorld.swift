@@ -22,6 +22,21 @@ private struct SilentNode: AdminNode {
   }
 }
 
+/// A node that is in no cluster.
+private struct Alone: AdminCluster {
+  struct NoCluster: Error {}
+
+  var own: NodeID { NodeID(random: SeededRandom(seed: 1)) }
+  var whyNothingIsStored: String? { nil }
+  func createInvite(_ wish: InviteWish) async throws -> InviteInfo { throw NoCluster() }
+  func invites() async throws -> [InviteInfo] { [] }
+  func revokeInvite(_ prefix: String) async throws -> InviteInfo { throw NoCluster() }
+  func join(_ token: String, discardsData: Bool) async throws -> String { throw NoCluster() }
+  func leave() async throws -> String { throw NoCluster() }
+  func connect(_ peers: [String]) async -> [String?] { peers.map { _ in "no cluster" } }
+  func remove(_ name: String, isMeant: Bool) async throws -> RemovalInfo { throw NoCluster() }
+}
+
 /// The operations of a node.
 final class AdminWorld: Sendable {
   private let endpoints: AdminEndpoints
@@ -52,7 +67,7 @@ final class AdminWorld: Sendable {
         blocks, replica: replica, runtime: runtime, metrics: MetricsRegistry(), logger: .disabled),
       runtime: runtime, metrics: MetricsRegistry(), logger: .disabled)
     endpoints = AdminEndpoints(
-      store: store, node: SilentNode(), wallNow: { runtime.wallNow })
+      store: store, node: SilentNode(), cluster: Alone(), wallNow: { runtime.wallNow })
   }
 
   /// Asks without changing anything.

@@ -27,7 +27,7 @@ final class LiveNode: Sendable {
     let (ends, end) = AsyncStream<Void>.makeStream()
     let (ended, hasEnded) = AsyncStream<Void>.makeStream()
     var settings = environment
-    for (name, bind) in [("S3", "127.0.0.1:0"), ("ADMIN", "127.0.0.1:0")] {
+    for (name, bind) in [("S3", "127.0.0.1:0"), ("ADMIN", "127.0.0.1:0"), ("RPC", "127.0.0.1:0")] {
       settings["GRANGE_\(name)_BIND"] = settings["GRANGE_\(name)_BIND"] ?? bind
     }
     settings["GRANGE_CONFIG"] = "/dev/null"

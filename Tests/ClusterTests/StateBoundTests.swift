@@ -34,6 +34,17 @@ import Testing
     #expect(state.merge(other.bytes, now: wall(0)) == .added(other.id, removed: []))
   }
 
+  /// Also where it signed all that there is.
+  @Test func theOnlySignerIsBoundedToo() throws {
+    var state = state { $0.memberRecordsOfOneMax = 3 }
+    let first = try people.ending("C", by: "A")
+    state.merge([first.bytes] + (try junk(0..<2, by: "A").map(\.bytes)), now: wall(0))
+    #expect(
+      state.merge(try people.admission("B", by: "A").bytes, now: wall(0))
+        == .refused(.full(.memberRecordsOf(people["A"].id))))
+    #expect(state.ids.count == 3)
+  }
+
   @Test func bytesAreBoundedToo() throws {
     var state = state {
       $0.memberBytesOfOneMax = 2000

@@ -28,8 +28,8 @@ package struct Fuzzer: Sendable {
   package static let all: [Fuzzer] = [
     httpRequest, httpResponse, httpChunked, sigV4, awsChunked, s3Request, xml, json, toml,
     configuration, binary,
-    rows, operations, blockFile, sortKeys, tokens, texts,
-    encodedWords,
+    rows, operations, blockFile, sortKeys, tokens, texts, encodedWords, clusterRecords, join,
+    clusterState,
   ]
 }
 

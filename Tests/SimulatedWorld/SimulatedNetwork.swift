@@ -16,6 +16,10 @@ struct SimulatedNetwork: Network {
   private var world: SimulatedRuntime { host.world }
   private var net: SimulatedInternet { host.world.net }
 
+  var interfaces: [NetworkInterface] {
+    host.addresses.map { NetworkInterface(name: "eth0", address: $0) }
+  }
+
   // MARK: Names
 
   nonisolated(nonsending) func resolve(

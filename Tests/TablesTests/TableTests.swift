@@ -208,7 +208,7 @@ import Testing
   /// Rows of a group that replicas show differently are read 64 at a time.
   @Test func aGroupIsFoundBehindManyRowsThatOneReplicaDoesNotKnowToBeDeleted() throws {
     let runtime = SimulatedRuntime(seed: 1)
-    let cluster = try SimulatedCluster(runtime)
+    let cluster = try RegisterCluster(runtime)
     let partitionKey: [UInt8] = [1, 2, 3, 4]
     @Sendable func rows(_ numbers: Range<Int>, _ value: String?, _ milliseconds: Int64) -> [(
       RowKey, Register

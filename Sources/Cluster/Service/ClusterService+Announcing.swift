@@ -21,7 +21,7 @@ extension ClusterService {
 
   /// Tells the members what this node is, if that has changed.
   func announce() async {
-    let (mesh, cluster) = state.withLock { ($0.mesh, $0.cluster) }
+    let (mesh, cluster, capacity) = state.withLock { ($0.mesh, $0.cluster, $0.capacityBytes) }
     guard let mesh, let cluster, cluster.membership.contains(own) else { return }
     let before = cluster.announcement(of: own)?.body
     var body = AnnouncementBody(
@@ -30,7 +30,7 @@ extension ClusterService {
         UInt64(clamping: runtime.wallNow.milliseconds), (before?.sequence ?? 0) + 1))
     body.hostName = options.hostName
     body.zone = options.zone
-    body.capacityBytes = options.capacityBytes
+    body.capacityBytes = capacity
     body.program = options.program
     body.addresses = ownAddresses(mesh)
     if var before {

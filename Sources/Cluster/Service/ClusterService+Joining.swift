@@ -8,7 +8,6 @@ import Codecs
 import Crypto
 import LocalDB
 import Mesh
-import Glibc
 package import Reactor
 
 extension ClusterService {
@@ -130,13 +129,8 @@ extension ClusterService {
   }
 
   private static func text(of error: any Error) -> String {
-    switch error {
-    case StreamError.timedOut: "no answer"
-    case StreamError.disconnected(let code): code == 0 ? "closed" : "\(errnoText(code))"
-    case StreamError.unresolved(_, let reason): "no such name: \(reason)"
-    case StreamError.tls(let reason): "somebody else answers there (\(reason))"
-    default: "\(error)"
-    }
+    if case StreamError.tls(let reason) = error { return "somebody else answers there (\(reason))" }
+    return "\(error)"
   }
 
   private nonisolated(nonsending) func ask(
@@ -181,9 +175,6 @@ extension ClusterService {
 
   private struct HasCluster: Error {}
 }
-
-/// What the system says of an error number.
-func errnoText(_ code: Int32) -> String { String(cString: strerror(code)) }
 
 extension PeerAddress {
   /// The form that dialling takes.

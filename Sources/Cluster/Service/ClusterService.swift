@@ -34,7 +34,6 @@ package final class ClusterService: Sendable {
   package struct Options: Sendable {
     package var hostName: String
     package var zone: String?
-    package var capacityBytes: UInt64?
     package var program: String
     /// Where others reach this node, as an operator says.
     package var publicAddresses: [PeerAddress] = []
@@ -58,6 +57,8 @@ package final class ClusterService: Sendable {
     var comparing: Set<NodeID> = []
     /// When the state was compared with a peer last, and whether that changed anything.
     var compared: [NodeID: (at: MonotonicInstant, hasChanged: Bool)] = [:]
+    /// What this node offers to store.
+    var capacityBytes: UInt64?
     var tasks: [Task<Void, Never>] = []
     var isStopped = false
   }
@@ -116,9 +117,14 @@ package final class ClusterService: Sendable {
 
   /// Connects to the other members, and keeps the state equal everywhere; must be called on a loop.
   ///
-  /// `mesh` must have the endpoints of `registerEndpoints`.
-  package func start(_ mesh: NodeMesh) {
-    state.withLock { $0.mesh = mesh }
+  /// - Parameters:
+  ///   - mesh: It must have the endpoints of `registerEndpoints`.
+  ///   - capacityBytes: What this node offers to store, as it tells the others.
+  package func start(_ mesh: NodeMesh, capacityBytes: UInt64?) {
+    state.withLock { state in
+      state.mesh = mesh
+      state.capacityBytes = capacityBytes
+    }
     for peer in options.bootstrapPeers { mesh.addresses.tell([peer.address], of: peer.node) }
     mesh.start(self)
     memberChanged()

@@ -7,21 +7,35 @@ import Base
 extension ClusterState {
   mutating func take(_ invite: Invite, _ pass: inout MergePass) -> MergeOutcome {
     var removed: [RecordID] = []
-    let own = invites.filter { $0.body.issuer == invite.body.issuer }
-    for (held, max, bound) in [
-      (own, limits.invitesOfOneMax, StateBound.invitesOf(invite.body.issuer)),
-      (invites, limits.invitesMax, .invites),
-    ] where held.count - removed.count >= max {
-      refreshMembership(&pass)
-      let useless = held.last { refusal(of: $0, now: pass.now) != nil }
-      guard refusal(of: invite, now: pass.now) == nil, let useless else {
-        return .refused(.full(bound))
+    let issuer = invite.body.issuer
+    if invites.count(where: { $0.body.issuer == issuer }) >= limits.invitesOfOneMax {
+      guard makeRoom(for: invite, &removed, &pass, among: { $0.body.issuer == issuer }) else {
+        return .refused(.full(.invitesOf(issuer)))
       }
-      removed += drop(useless)
+    }
+    if invites.count >= limits.invitesMax {
+      guard makeRoom(for: invite, &removed, &pass, among: { _ in true }) else {
+        return .refused(.full(.invites))
+      }
     }
     heldInvites[invite.id] = invite
     remember(.invite(invite))
     return .added(invite.id, removed: removed)
+  }
+
+  /// Drops an invite that lets nobody in, if `invite` does; `false` when there is none.
+  private mutating func makeRoom(
+    for invite: Invite, _ removed: inout [RecordID], _ pass: inout MergePass,
+    among isCandidate: (Invite) -> Bool
+  ) -> Bool {
+    refreshMembership(&pass)
+    guard refusal(of: invite, now: pass.now) == nil,
+      let useless = invites.last(where: {
+        isCandidate($0) && refusal(of: $0, now: pass.now) != nil
+      })
+    else { return false }
+    removed += drop(useless)
+    return true
   }
 
   /// Drops an invite, and its revocations unless another one has its name.

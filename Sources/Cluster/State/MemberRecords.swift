@@ -61,15 +61,14 @@ struct MemberRecords: Sendable {
   mutating func add(_ record: MemberRecord, _ layout: Layout, pinned: [NodeID]) -> Outcome {
     var removed: [MemberRecord] = []
     if isAtBound(of: record.signer, record) {
-      let own = held.records.filter { $0.signer == record.signer }
-      guard let room = room(for: record, among: own, layout, pinned) else {
+      guard let room = room(for: record, ofSigner: true, layout, pinned) else {
         return .full(.memberRecordsOf(record.signer))
       }
       removed = room
       for victim in room { remove(victim) }
     }
     if isAtBound(record) {
-      guard let room = room(for: record, among: held.records, layout, pinned) else {
+      guard let room = room(for: record, ofSigner: false, layout, pinned) else {
         for victim in removed { insert(victim) }
         return .full(.memberRecords)
       }
@@ -111,10 +110,11 @@ struct MemberRecords: Sendable {
   /// How many runs of records are tried, each of which takes a decision about all keys.
   private static let triesMax = 8
 
-  /// Records among `candidates` that `record` may take the place of; `nil` when it does not count or there are none.
+  /// Records that `record` may take the place of; `nil` when it does not count or there are none.
+  ///
+  /// - Parameter ofSigner: Whether the bound of the signer was met, and not that of all.
   private func room(
-    for record: MemberRecord, among candidates: [MemberRecord], _ layout: Layout,
-    _ pinned: [NodeID]
+    for record: MemberRecord, ofSigner: Bool, _ layout: Layout, _ pinned: [NodeID]
   ) -> [MemberRecord]? {
     let all = held.records + [record]
     let now = membership(of: all, layout)
@@ -122,12 +122,13 @@ struct MemberRecords: Sendable {
     guard counting.contains(record.id) else { return nil }
     // Those farthest from the founder first: no other record stands on them.
     let depths = Self.depths(founder: founder, all)
-    let useless = candidates.filter { !counting.contains($0.id) }.sorted { left, right in
+    let useless = held.records.filter { candidate in
+      !counting.contains(candidate.id) && (!ofSigner || candidate.signer == record.signer)
+    }.sorted { left, right in
       (depths[left.signer] ?? 0, left.id) > (depths[right.signer] ?? 0, right.id)
     }
-    let isOwn = candidates.count < held.count
     for start in useless.indices.prefix(Self.triesMax) {
-      guard let run = run(of: useless[start...], for: record, isOwn: isOwn) else { return nil }
+      guard let run = run(of: useless[start...], for: record, ofSigner) else { return nil }
       let gone = Set(run.map(\.id))
       let rest = all.filter { !gone.contains($0.id) }
       let known = Self.depths(founder: founder, rest)
@@ -142,13 +143,12 @@ struct MemberRecords: Sendable {
 
   /// As few of the first `records` as leave room for `record`.
   private func run(
-    of records: ArraySlice<MemberRecord>, for record: MemberRecord, isOwn: Bool
+    of records: ArraySlice<MemberRecord>, for record: MemberRecord, _ ofSigner: Bool
   ) -> [MemberRecord]? {
     let own = usage[record.signer] ?? Usage()
-    var count = isOwn ? own.count - limits.memberRecordsOfOneMax : held.count - limits.memberRecordsMax
-    var surplus = isOwn ? own.bytes - limits.memberBytesOfOneMax : bytes - limits.memberBytesMax
-    count += 1
-    surplus += record.bytes.count
+    var count = 1 + (ofSigner ? own.count - limits.memberRecordsOfOneMax : held.count - limits.memberRecordsMax)
+    var surplus = record.bytes.count
+    surplus += ofSigner ? own.bytes - limits.memberBytesOfOneMax : bytes - limits.memberBytesMax
     var run: [MemberRecord] = []
     for victim in records {
       if count <= 0, surplus <= 0 { break }
