@@ -126,6 +126,7 @@ let package = Package(
         "Base", "Blocks", "CShims", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld",
         "Tables", "TestStorage",
       ]),
+    tests("ClusterTests", ["Base", "Cluster", "Codecs", "Crypto", "SimulatedWorld"]),
     tests("MeshTests", ["Base", "Codecs", "Crypto", "Mesh", "Reactor", "SimulatedWorld"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(

@@ -12,7 +12,7 @@ import Synchronization
 
 /// What a mesh asks of the layer above.
 package protocol MeshDelegate: AnyObject, Sendable {
-  /// What the next ping carries beside its token: at most 64 bytes.
+  /// What the next ping carries beside its number: at most 64 bytes.
   func meshNews() -> [UInt8]
   /// A peer's ping said this.
   func mesh(heard news: [UInt8], from node: NodeID)

@@ -21,8 +21,8 @@ package final class Liveness: Sendable {
     var pause: Duration = quiet.lowerBound
     var roundTrip: Duration?
     /// The question that was not answered yet.
-    var asked: (token: UInt64, at: MonotonicInstant)?
-    var nextToken: UInt64 = 1
+    var asked: (number: UInt64, at: MonotonicInstant)?
+    var nextNumber: UInt64 = 1
   }
 
   private let state: Mutex<State>
@@ -54,22 +54,22 @@ package final class Liveness: Sendable {
     }
   }
 
-  /// The token of a question; the next one is due after `pause`, unless the peer is heard.
+  /// The number of a question; the next one is due after `pause`, unless the peer is heard.
   func ask(at now: MonotonicInstant, nextIn pause: Duration) -> UInt64 {
     state.withLock { state in
       state.pause = pause
       state.nextQuestion = now + pause
-      let token = state.nextToken
-      state.nextToken += 1
-      state.asked = (token, now)
-      return token
+      let number = state.nextNumber
+      state.nextNumber += 1
+      state.asked = (number, now)
+      return number
     }
   }
 
   /// Takes an answer; one to an older question says nothing of the time.
-  func answered(_ token: UInt64, at now: MonotonicInstant) {
+  func answered(_ number: UInt64, at now: MonotonicInstant) {
     state.withLock { state in
-      guard let asked = state.asked, asked.token == token else { return }
+      guard let asked = state.asked, asked.number == number else { return }
       state.asked = nil
       let sample = now - asked.at
       // As TCP does it (RFC 6298, section 2): one part in eight of the new.
@@ -78,25 +78,25 @@ package final class Liveness: Sendable {
   }
 }
 
-/// What a ping carries: a token, and news.
+/// What a ping carries: a number, and news.
 enum Ping {
   /// The most bytes of news.
   static let newsBytesMax = 64
 
-  static func encode(_ token: UInt64, news: [UInt8]) -> [UInt8] {
+  static func encode(_ number: UInt64, news: [UInt8]) -> [UInt8] {
     var writer = BinaryWriter()
-    writer.u64(token)
+    writer.u64(number)
     writer.raw(news.prefix(newsBytesMax))
     return writer.bytes
   }
 
   static func decode(
     _ bytes: UnsafeRawBufferPointer
-  ) throws(MeshError) -> (token: UInt64, news: [UInt8]) {
+  ) throws(MeshError) -> (number: UInt64, news: [UInt8]) {
     var reader = BinaryReader(bytes)
-    guard let token = try? reader.u64(), reader.remainingCount <= newsBytesMax else {
+    guard let number = try? reader.u64(), reader.remainingCount <= newsBytesMax else {
       throw .violation("a ping is malformed")
     }
-    return (token, reader.remaining())
+    return (number, reader.remaining())
   }
 }

@@ -18,7 +18,7 @@ package struct MeshConnectionServices: Sendable {
   package var endpoints: EndpointRegistry
   package var upload: RateLimiter
   package var download: RateLimiter
-  /// What the next ping says beside its token.
+  /// What the next ping says beside its number.
   package var news: @Sendable () -> [UInt8]
   /// Called with what the peer's ping said.
   package var heardNews: @Sendable (NodeID, [UInt8]) -> Void
@@ -156,9 +156,9 @@ extension MeshConnection {
   ) throws(MeshError) {
     let ping = try Ping.decode(payload)
     if head.flags.contains(.answer) {
-      liveness.answered(ping.token, at: runtime.now)
+      liveness.answered(ping.number, at: runtime.now)
     } else {
-      sendPing(Ping.encode(ping.token, news: services.news()), isAnswer: true)
+      sendPing(Ping.encode(ping.number, news: services.news()), isAnswer: true)
     }
     services.heardNews(peer, ping.news)
   }
@@ -199,8 +199,8 @@ extension MeshConnection {
         throw MeshError.disconnected(.silence, "nothing came for \(Liveness.silenceMax)")
       }
       if now >= liveness.nextQuestion {
-        let token = liveness.ask(at: now, nextIn: Liveness.pause(runtime.random))
-        sendPing(Ping.encode(token, news: services.news()), isAnswer: false)
+        let number = liveness.ask(at: now, nextIn: Liveness.pause(runtime.random))
+        sendPing(Ping.encode(number, news: services.news()), isAnswer: false)
       }
       try await runtime.sleep(until: min(liveness.nextQuestion, liveness.deadline))
     }
