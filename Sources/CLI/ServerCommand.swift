@@ -16,7 +16,8 @@ enum ServerCommand {
     let node = Node(
       configuration: loaded, environment: context.environment,
       isQuickstart: context.arguments.has(quickstart),
-      joinToken: try joinToken(context), instructions: CommandInstructions(
+      joinToken: try joinToken(context),
+      instructions: CommandInstructions(
         program: quotedForShell(context.program), options: nodeOptions(context.arguments)),
       platform: .machine(context.group),
       announce: context.console.print)

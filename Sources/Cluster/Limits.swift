@@ -44,8 +44,9 @@ package struct StateLimits: Equatable, Sendable {
   /// Of one signer: more than anybody admits in a lifetime, and a quarter of all.
   package static let memberRecordsOfOneMax = 512
 
-  /// Admissions and endings, which are kept for ever: a hundred nodes replaced ten times. Who is a member is decided
-  /// anew with each; that takes milliseconds, and a tenth of a second for the worst set of so many.
+  /// Admissions and endings, which are kept for ever: a hundred nodes replaced ten times.
+  ///
+  /// Who is a member is decided anew with each: that takes milliseconds, and 50 for the worst set of so many.
   package var memberRecordsMax = 2048
   /// See `StateLimits.memberRecordsOfOneMax`.
   package var memberRecordsOfOneMax = StateLimits.memberRecordsOfOneMax

@@ -181,7 +181,8 @@ final class NodeCluster: AdminCluster {
             + "(its folders are moved aside, not deleted)")
       }
       beginAnew(token)
-      return "The node stops, moves its folders aside, and starts again with the token; its log says where they are."
+      return
+        "The node stops, moves its folders aside, and starts again with the token; its log says where they are."
     }
   }
 
@@ -225,7 +226,8 @@ final class NodeCluster: AdminCluster {
     guard let member = found.first else {
       throw AdminError(
         404, "NoSuchNode",
-        "no member has this host name, or an ID that begins so (8 digits at least): see `grange status`")
+        "no member has this host name, or an ID that begins so (8 digits at least): see `grange status`"
+      )
     }
     guard found.count == 1 else {
       throw AdminError(409, "NodeNotUnique", "several members are called \(name): give the ID")

@@ -75,7 +75,8 @@ final class NodeServers: Sendable {
 
   init(
     _ listeners: NodeListeners, configuration: Configuration, storage: NodeStorage,
-    node: any AdminNode, cluster: NodeCluster, filesMax: Int, runtime: any Runtime, metrics: MetricsRegistry,
+    node: any AdminNode, cluster: NodeCluster, filesMax: Int, runtime: any Runtime,
+    metrics: MetricsRegistry,
     logger: Logger
   ) {
     self.listeners = listeners

@@ -106,7 +106,8 @@ private struct NodeFacts: Sendable {
     return NodeStatus(
       id: storage.identity.id, hostname: configuration.nodeName ?? HostName.current,
       version: GrangeVersion.text, addresses: addresses,
-      zone: configuration.zone ?? HostName.current, capacityBytes: storage.capacityBytes(configuration),
+      zone: configuration.zone ?? HostName.current,
+      capacityBytes: storage.capacityBytes(configuration),
       data: Self.room(configuration.dataDirectories.map(\.path)),
       metadata: Self.room([configuration.metadataDirectory]))
   }

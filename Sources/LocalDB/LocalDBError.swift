@@ -37,7 +37,8 @@ extension LocalDBError: CustomStringConvertible {
       return "the metadata database \(path) has format \(found), and this program knows up to "
         + "\(supported): install the newer program again"
     case .olderDatabase(let path, let found, let supported):
-      return "the metadata database \(path) has format \(found), of a development version, and this program reads "
+      return
+        "the metadata database \(path) has format \(found), of a development version, and this program reads "
         + "\(supported) only: begin with empty folders, or use the older program; it has been left as it is"
     case .corrupt(let path, let detail):
       return

@@ -63,7 +63,8 @@ package struct NetworkInterface: Equatable, Sendable {
     var found: [SocketAddress] = []
     var line = [CChar](repeating: 0, count: 128)
     while fgets(&line, Int32(line.count), file) != nil {
-      let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let text = String(
+        decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       let fields = text.split(separator: " ")
       // IFA_F_TEMPORARY of linux/if_addr.h.
       guard fields.count >= 6, let flags = UInt32(fields[4], radix: 16), flags & 1 == 1,

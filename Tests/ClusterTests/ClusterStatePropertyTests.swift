@@ -27,11 +27,13 @@ import Testing
       case 5: return try people.revocation(UInt64(1 + random.below(4)), by: anybody()).bytes
       case 6:
         return try people.announcement(
-          of: anybody(), UInt64(random.below(3)), hostName: "\(random.below(3))").bytes
+          of: anybody(), UInt64(random.below(3)), hostName: "\(random.below(3))"
+        ).bytes
       case 7:
         return try people.setting(
           ["a", "b"][random.below(2)], "\(random.below(3))", at: UInt64(random.below(3)),
-          by: anybody()).bytes
+          by: anybody()
+        ).bytes
       default: return try people.admission(anybody(), by: "A").bytes
       }
     }

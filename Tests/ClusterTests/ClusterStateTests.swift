@@ -39,7 +39,8 @@ import Testing
     #expect(state.merge(forged, now: wall(0)) == .refused(.wrongSignature))
     #expect(state.merge([1, 2, 3], now: wall(0)) == .refused(.malformed(.truncated)))
     #expect(
-      state.merge(try people.admission("B", by: "B").bytes, now: wall(0)) == .refused(.selfAdmission))
+      state.merge(try people.admission("B", by: "B").bytes, now: wall(0))
+        == .refused(.selfAdmission))
     for record in try [
       people.admission("D", by: "C").bytes, people.ending("A", by: "C").bytes,
       people.invite(1, by: "C").bytes, people.announcement(of: "C", 1).bytes,

@@ -31,7 +31,8 @@ import Testing
   @Test func itIsUsedUp() throws {
     let invite = try people.invite(1, by: "A", uses: 2)
     var admissions = [try people.admission("B", by: "A", invite: invite.body.invite)]
-    #expect(invite.body.refusal(under: membership(admissions), revocations: [], now: wall(0)) == nil)
+    #expect(
+      invite.body.refusal(under: membership(admissions), revocations: [], now: wall(0)) == nil)
     admissions.append(try people.admission("C", by: "B", invite: invite.body.invite))
     #expect(
       invite.body.refusal(under: membership(admissions), revocations: [], now: wall(0))
@@ -52,7 +53,8 @@ import Testing
   @Test func itEndsWithItsIssuer() throws {
     let invite = try people.invite(1, by: "B")
     let admissions = [try people.admission("B", by: "A")]
-    #expect(invite.body.refusal(under: membership(admissions), revocations: [], now: wall(0)) == nil)
+    #expect(
+      invite.body.refusal(under: membership(admissions), revocations: [], now: wall(0)) == nil)
     let ending = try people.ending("B", by: "B")
     #expect(
       invite.body.refusal(under: membership(admissions, [ending]), revocations: [], now: wall(0))

@@ -17,7 +17,8 @@ import Testing
 
   @Test func goldenRequest() throws {
     #expect(
-      Hex.encode(request().encoded) == "01" + people.cluster.hex + "00000000000000010000000000000002"
+      Hex.encode(request().encoded) == "01" + people.cluster.hex
+        + "00000000000000010000000000000002"
         + String(repeating: "03", count: 64) + "056174746963" + "00010002" + "0104686f6d65")
     #expect(try JoinRequest(decoding: request().encoded) == request())
   }

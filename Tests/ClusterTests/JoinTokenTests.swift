@@ -33,9 +33,9 @@ import Testing
     #expect(
       text
         == "GRANGE1:ACOAOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYAAAAAAAAAAAAQAAAA"
-          + "AAAAAAACAAAAAAAAAAAASAAAAAAAAAAAAOAKBK767FRADF2TX3WB6UAJNS3Z77H56QYG542CFODLEYGY"
-          + "ABSDUNV35P7WYX3WAMCMAAACA4HT2BRAAEG3QAAAAAAAAAAAAAAAAAAHB46QCEDIN5WWKLTFPBQW24DM"
-          + "MUXG64THB46XFOK2I4")
+        + "AAAAAAACAAAAAAAAAAAASAAAAAAAAAAAAOAKBK767FRADF2TX3WB6UAJNS3Z77H56QYG542CFODLEYGY"
+        + "ABSDUNV35P7WYX3WAMCMAAACA4HT2BRAAEG3QAAAAAAAAAAAAAAAAAAHB46QCEDIN5WWKLTFPBQW24DM"
+        + "MUXG64THB46XFOK2I4")
   }
 
   @Test func isReadHoweverItIsPasted() throws {
@@ -68,7 +68,8 @@ import Testing
       JoinToken.Peer(node: people[$0].id, addresses: try addresses(long + ":1", long + ":2"))
     }
     let short = try JoinToken(reading: try token(named).text)
-    #expect(short.peers == [JoinToken.Peer(node: people["A"].id, addresses: [named[0].addresses[0]])])
+    #expect(
+      short.peers == [JoinToken.Peer(node: people["A"].id, addresses: [named[0].addresses[0]])])
   }
 
   @Test func theLongestHostNameFits() throws {
@@ -136,15 +137,18 @@ import Testing
       JoinTokenError.empty, .noPrefix, .otherVersion("GRANGE2:"), .badCharacter("0", place: 3),
       .truncated(characters: 3, expected: 4), .mistyped, .unknownContent,
     ] {
-      #expect(error.description.contains(":") || error.description.contains(";"), "no way out: \(error)")
+      #expect(
+        error.description.contains(":") || error.description.contains(";"), "no way out: \(error)")
     }
   }
 
   @Test func everyTruncatedTokenIsToldFromAMistypedOne() throws {
     let text = try usual().text
     for count in 1..<text.count {
-      guard case .truncated(let characters, let expected) = failure(String(text.prefix(count))) else {
-        Issue.record("\(count) characters: \(String(describing: failure(String(text.prefix(count)))))")
+      guard case .truncated(let characters, let expected) = failure(String(text.prefix(count)))
+      else {
+        Issue.record(
+          "\(count) characters: \(String(describing: failure(String(text.prefix(count)))))")
         return
       }
       #expect(characters == count && (count < 12 || expected == text.count))

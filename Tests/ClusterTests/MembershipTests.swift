@@ -102,7 +102,8 @@ import Testing
   }
 
   @Test func aSelfSignedAdmissionCountsForNobody() throws {
-    let membership = membership(try [people.admission("M", by: "M"), people.admission("G", by: "M")], [])
+    let membership = membership(
+      try [people.admission("M", by: "M"), people.admission("G", by: "M")], [])
     #expect(people.letters(membership.members) == "A")
     #expect(membership.absence(of: people["M"].id) == .neverAdmitted)
   }
@@ -127,7 +128,8 @@ import Testing
 
   @Test func aForecastShowsWhatGoesAlong() throws {
     let admissions = try [
-      people.admission("B", by: "A"), people.admission("C", by: "B"), people.admission("D", by: "C"),
+      people.admission("B", by: "A"), people.admission("C", by: "B"),
+      people.admission("D", by: "C"),
     ]
     let kept = try people.ending("M", by: "B")
     let membership = membership(admissions, [kept])

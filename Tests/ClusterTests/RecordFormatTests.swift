@@ -92,7 +92,8 @@ import Testing
         var bytes = record.bytes
         bytes[place] ^= 1
         guard let changed = try? ClusterRecord(decoding: bytes) else { continue }
-        #expect(!changed.isSignatureValid && changed.id != record.id, "\(record.kind), byte \(place)")
+        #expect(
+          !changed.isSignatureValid && changed.id != record.id, "\(record.kind), byte \(place)")
       }
     }
   }
@@ -104,7 +105,9 @@ import Testing
           try ClusterRecord(decoding: Array(record.bytes.prefix(count)))
         }
       }
-      #expect(throws: BinaryError.unexpectedBytes) { try ClusterRecord(decoding: record.bytes + [0]) }
+      #expect(throws: BinaryError.unexpectedBytes) {
+        try ClusterRecord(decoding: record.bytes + [0])
+      }
     }
   }
 
@@ -176,7 +179,8 @@ import Testing
     #expect(try error { $0.features = Array(0..<65) } == .overLimit)
     let address = CandidateAddress(.lan, .ipv4(1, port: 1))
     #expect(try error { $0.addresses = Array(repeating: address, count: 17) } == .overLimit)
-    #expect(try error { $0.addresses = [CandidateAddress(.lan, .ipv4(1, port: 0))] } == .invalidValue)
+    #expect(
+      try error { $0.addresses = [CandidateAddress(.lan, .ipv4(1, port: 0))] } == .invalidValue)
     #expect(
       try error { $0.addresses = [CandidateAddress(.lan, .name("a b", port: 1))] } == .invalidValue)
     #expect(

@@ -82,7 +82,9 @@ import Testing
         == .refused(.full(.memberRecordsOf(people["M"].id))))
   }
 
-  /// M fills the whole state with keys that it admitted, and they with more. A expels it all the same.
+  /// M fills the whole state with keys that it admitted, and they with more.
+  ///
+  /// A expels it all the same.
   @Test func aFullStateHasRoomForWhatExpelsWhoFilledIt() throws {
     var state = state {
       $0.memberRecordsMax = 24
@@ -114,6 +116,28 @@ import Testing
     #expect(read.ids == state.ids)
   }
 
+  /// What comes in at a bound may be what makes others known.
+  @Test func whoIsKnownFollowsWhatTookThePlaceOfOthers() throws {
+    var state = state { $0.memberRecordsMax = 4 }
+    // C is known by B's admission, B by M's, which is void.
+    state.merge(
+      try [
+        people.admission("M", by: "A").bytes, people.admission("B", by: "M").bytes,
+        people.admission("C", by: "B").bytes, people.ending("M", by: "A").bytes,
+      ], now: wall(0))
+    guard
+      case .added(_, let removed) = state.merge(
+        try people.admission("B", by: "A").bytes, now: wall(0))
+    else {
+      Issue.record("not taken")
+      return
+    }
+    let voided = try people.admission("B", by: "M").id
+    #expect(removed == [voided])
+    #expect(state.wasEverAdmitted(people["B"].id) && state.wasEverAdmitted(people["C"].id))
+    #expect(people.letters(state.membership.members) == "ABC")
+  }
+
   @Test func invitesThatCountTakeThePlaceOfOthers() throws {
     var state = state {
       $0.invitesMax = 4
@@ -137,7 +161,8 @@ import Testing
     // An expired one makes room for an open one, not the other way round.
     let late = wall(1_000_000)
     #expect(state.merge(ofA[2], now: late) == .refused(.full(.invites)))
-    guard case .added = state.merge(try people.invite(8, by: "A", expiry: 2_000_000).bytes, now: late)
+    guard
+      case .added = state.merge(try people.invite(8, by: "A", expiry: 2_000_000).bytes, now: late)
     else {
       Issue.record("not taken")
       return
@@ -161,10 +186,13 @@ import Testing
 
   /// Many members revoke one invite at once: all nodes keep the same of their records.
   @Test func theSameRevocationsStayWhateverTheirOrder() throws {
-    let before = try "BCDEF".map { try people.admission($0, by: "A").bytes }
+    let before =
+      try "BCDEF".map { try people.admission($0, by: "A").bytes }
       + [people.invite(1, by: "A").bytes]
     let revocations = try "ABCDEF".map { try people.revocation(1, by: $0).bytes }
-    var (one, other) = (state { $0.revocationsOfInviteMax = 3 }, state { $0.revocationsOfInviteMax = 3 })
+    var (one, other) = (
+      state { $0.revocationsOfInviteMax = 3 }, state { $0.revocationsOfInviteMax = 3 }
+    )
     for record in before + revocations { one.merge(record, now: wall(0)) }
     for record in before + revocations.reversed() { other.merge(record, now: wall(0)) }
     #expect(one.ids == other.ids && one.revocations.count == 3)
@@ -200,7 +228,8 @@ import Testing
     state.merge(
       try [
         people.admission("M", by: "A").bytes, people.setting("a", "", at: 1, by: "M").bytes,
-        people.setting("b", "", at: 1, by: "M").bytes, people.setting("c", "", at: 1, by: "A").bytes,
+        people.setting("b", "", at: 1, by: "M").bytes,
+        people.setting("c", "", at: 1, by: "A").bytes,
       ], now: wall(0))
     #expect(
       state.merge(try people.setting("d", "", at: 1, by: "M").bytes, now: wall(0))

@@ -11,8 +11,10 @@ extension Fuzzer {
   static let clusterRecords = Fuzzer(
     "cluster-records",
     of: [
-      "Cluster/Records/SignedRecord", "Cluster/Records/ClusterRecord", "Cluster/Records/LabelCoding", "Cluster/Members/Admission",
-      "Cluster/Members/Ending", "Cluster/Invites/Invite", "Cluster/State/Announcement", "Cluster/State/ClusterSetting",
+      "Cluster/Records/SignedRecord", "Cluster/Records/ClusterRecord",
+      "Cluster/Records/LabelCoding", "Cluster/Members/Admission",
+      "Cluster/Members/Ending", "Cluster/Invites/Invite", "Cluster/State/Announcement",
+      "Cluster/State/ClusterSetting",
       "Cluster/State/PeerAddress",
     ]
   ) { input in
@@ -107,14 +109,17 @@ extension Fuzzer {
 
   // MARK: State
 
-  /// The input is a state as a joiner gets it; or, after a byte of 255, numbers of records that are merged in turn into a
-  /// state of narrow bounds.
+  /// The input is a state as a joiner gets it; or, after a byte of 255, numbers of records that are merged in turn
+  /// into a state of narrow bounds.
   static let clusterState = Fuzzer(
     "cluster-state",
     of: [
-      "Cluster/State/ClusterState", "Cluster/State/ClusterState+Merging", "Cluster/State/ClusterState+Bounds",
-      "Cluster/State/ClusterState+Exchange", "Cluster/State/MemberRecords", "Cluster/State/SortedRecords",
-      "Cluster/Members/Membership", "Cluster/Members/MemberIndex", "Cluster/Members/StandingEndings", "Cluster/Members/BitMatrix",
+      "Cluster/State/ClusterState", "Cluster/State/ClusterState+Merging",
+      "Cluster/State/ClusterState+Bounds",
+      "Cluster/State/ClusterState+Exchange", "Cluster/State/MemberRecords",
+      "Cluster/State/SortedRecords",
+      "Cluster/Members/Membership", "Cluster/Members/MemberIndex",
+      "Cluster/Members/StandingEndings", "Cluster/Members/BitMatrix",
     ]
   ) { input in
     if input.first == 255 {
@@ -199,7 +204,9 @@ private struct RecordPool {
     let random = SeededRandom(seed: 2)
     for number in 0..<6 {
       let seed = [UInt8](repeating: UInt8(number), count: 32)
-      guard let key = Ed25519PrivateKey(seed: seed), let id = NodeID(key.publicKey) else { continue }
+      guard let key = Ed25519PrivateKey(seed: seed), let id = NodeID(key.publicKey) else {
+        continue
+      }
       keys.append(key)
       ids.append(id)
     }

@@ -15,12 +15,13 @@ import Testing
     #expect(head == FrameHead(.data, flags: .end, stream: 7, payloadBytes: 300))
   }
 
-  @Test(arguments: [
-    [0x3F, 0xF5, 3, 0, 0, 0, 0, 0, 0, 0, 0, 1],  // longer than a record
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1],  // no such kind
-    [0, 0, 3, 2, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 1],  // no such flag
-    [0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 1],  // the wrong stream
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x3F, 0xF5, 3, 0, 0, 0, 0, 0, 0, 0, 0, 1],  // longer than a record
+      [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1],  // no such kind
+      [0, 0, 3, 2, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 1],  // no such flag
+      [0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 1],  // the wrong stream
+    ] as [[UInt8]])
   func othersAreRefused(_ bytes: [UInt8]) {
     #expect(throws: MeshError.self) { try bytes.withUnsafeBytes { try FrameHead($0) } }
   }
@@ -32,7 +33,8 @@ import Testing
     hello.trailing = [0xEE]
     let expected =
       "01" + "0001" + "0001" + String(repeating: "ab", count: 32)
-      + String(repeating: "cd", count: 16) + "01" + "10" + "808044" + "0b3139322e302e322e313a39" + "ee"
+      + String(repeating: "cd", count: 16) + "01" + "10" + "808044" + "0b3139322e302e322e313a39"
+      + "ee"
     #expect(Hex.encode(hello.encoded()) == expected)
     let read = try BinaryReader.read(hello.encoded()) { reader throws(BinaryError) in
       try Hello(&reader)

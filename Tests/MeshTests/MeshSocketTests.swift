@@ -16,7 +16,8 @@ import Testing
         for other in nodes.all where other.own != node.own {
           let answer: Text = try await node.mesh.call(
             LiveMesh.greet, other.own, Text("hello"), deadline: node.mesh.in(.seconds(5)))
-          #expect(answer.text == "hello \(node.own.hex.prefix(4)), here is \(other.own.hex.prefix(4))")
+          #expect(
+            answer.text == "hello \(node.own.hex.prefix(4)), here is \(other.own.hex.prefix(4))")
         }
       }
     }
@@ -55,7 +56,9 @@ import Testing
       try await nodes.untilConnected()
       let (mesh, other) = (nodes.all[0].mesh, nodes.all[1].own)
       let unknown = MeshEndpoint<Text, Text>("test/unknown", bytesMax: 100)
-      await #expect(throws: MeshError.reset(.unknownEndpoint, "the endpoint test/unknown is unknown here")) {
+      await #expect(
+        throws: MeshError.reset(.unknownEndpoint, "the endpoint test/unknown is unknown here")
+      ) {
         _ = try await mesh.call(unknown, other, Text("?"), deadline: mesh.in(.seconds(5)))
       }
       await #expect(throws: MeshError.reset(.failed, "Refused()")) {
@@ -130,12 +133,14 @@ final class LiveMesh: Sendable {
       options.uploadLimit = nil
       let mesh = try NodeMesh(
         options, own: own, seed: seed, endpoints: endpoints, database: nil,
-        network: SocketNetwork(group), runtime: group, metrics: MetricsRegistry(), logger: .disabled)
+        network: SocketNetwork(group), runtime: group, metrics: MetricsRegistry(), logger: .disabled
+      )
       return Member(own: own, mesh: mesh)
     }
   }
 
-  static func run(_ count: Int, _ body: @escaping @Sendable (LiveMesh) async throws -> Void) throws {
+  static func run(_ count: Int, _ body: @escaping @Sendable (LiveMesh) async throws -> Void) throws
+  {
     let group = EventLoopGroup(loopCount: 2, blockingThreads: 1)
     let failure = Mutex<(any Error)?>(nil)
     _ = group.run {

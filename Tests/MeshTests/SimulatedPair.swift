@@ -14,7 +14,8 @@ final class SimulatedPair: Sendable {
   let pipe: SimulatedPipe
 
   init(
-    _ runtime: SimulatedRuntime, lane: MeshLane = .control, pipe options: SimulatedPipeOptions = .init(),
+    _ runtime: SimulatedRuntime, lane: MeshLane = .control,
+    pipe options: SimulatedPipeOptions = .init(),
     adjust: (inout Hello) -> Void = { _ in }
   ) {
     self.runtime = runtime

@@ -7,7 +7,7 @@ package import Base
 package import Codecs
 private import Crypto
 
-/// "`issuer` invites up to `usesMax` keys."
+/// The issuer invites up to so many keys.
 package struct InviteBody: RecordBody {
   package static let kind = RecordKind.invite
   package static let recordBytesMax = RecordLimits.inviteBytesMax
@@ -76,7 +76,7 @@ package struct InviteBody: RecordBody {
 /// An invite with its signature.
 package typealias Invite = Signed<InviteBody>
 
-/// "`signer` takes an invite back."
+/// The signer takes an invite back.
 package struct InviteRevocationBody: RecordBody {
   package static let kind = RecordKind.revocation
   package static let recordBytesMax = RecordLimits.revocationBytesMax

@@ -30,7 +30,7 @@ package struct JoinRefusalCode: RawRepresentable, Hashable, Sendable {
   package static let issuerNotMember = JoinRefusalCode(rawValue: 12)
 }
 
-/// "You are in, here is the cluster", or why not.
+/// The cluster, for who is let in; or why not.
 package enum JoinAnswer: Equatable, Sendable {
   /// The joiner adopts this.
   package struct Welcome: Equatable, Sendable {

@@ -1,5 +1,5 @@
-// How the two messages of the join protocol lie in the stream (ALPN `grange-join/1`): each is one record behind a length
-// of four bytes, big-endian. Then the connection ends.
+// How the two messages of the join protocol lie in the stream (ALPN `grange-join/1`): each is a record behind a
+// length of four bytes, big-endian. Then the connection ends.
 
 /// Lengths before messages.
 package enum JoinFrame {

@@ -34,7 +34,7 @@ package struct ProtocolRange: Equatable, Sendable {
   }
 }
 
-/// "I hold the secret of this invite; let me in."
+/// A joiner holds the secret of an invite, and wants to be let in.
 package struct JoinRequest: Equatable, Sendable {
   /// All that a stranger can make a node read.
   package static let bytesMax = 2 << 10

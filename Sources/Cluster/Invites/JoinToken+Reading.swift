@@ -39,7 +39,8 @@ extension JoinTokenError: CustomStringConvertible {
     case .mistyped:
       "the token is mistyped: a character is wrong, missing or too much; copy it again instead of typing it"
     case .unknownContent:
-      "the token is whole, but holds something that this version of grange does not know: install the version that made it"
+      "the token is whole, but holds something that this version of grange does not know: install the version "
+        + "that made it"
     }
   }
 
@@ -94,7 +95,8 @@ extension JoinToken {
     let start = String(scalars[...colon]).uppercased()
     if start == prefix { return scalars[scalars.index(after: colon)...] }
     let version = start.dropFirst("GRANGE".count).dropLast()
-    let isVersion = (1...3).contains(version.utf8.count) && version.utf8.allSatisfy { 48...57 ~= $0 }
+    let isVersion =
+      (1...3).contains(version.utf8.count) && version.utf8.allSatisfy { 48...57 ~= $0 }
     throw start.hasPrefix("GRANGE") && isVersion ? .otherVersion(start) : .noPrefix
   }
 

@@ -3,7 +3,7 @@
 package import Base
 package import Codecs
 
-/// "`signer` admits `subject`."
+/// The signer admits the subject.
 package struct AdmissionBody: RecordBody {
   package static let kind = RecordKind.admission
   package static let recordBytesMax = RecordLimits.bytesMax

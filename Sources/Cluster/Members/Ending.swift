@@ -3,7 +3,7 @@
 package import Base
 package import Codecs
 
-/// "`subject` is no member any more; of what it signed, `keeps` stays valid."
+/// The signer says that the subject is no member any more.
 package struct EndingBody: RecordBody {
   package static let kind = RecordKind.ending
   package static let recordBytesMax = RecordLimits.bytesMax

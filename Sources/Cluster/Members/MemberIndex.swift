@@ -4,8 +4,10 @@
 
 import Base
 
-/// Keys and admissions, numbered in the order of their names, and endings in that of their subjects and then their names:
-/// those that void a record have numbers close to each other.
+/// Keys, admissions and endings, numbered.
+///
+/// Keys and admissions in the order of their names, endings in that of their subjects and then their names: those that
+/// void a record have numbers close to each other.
 struct MemberIndex {
   struct Admission {
     var id: RecordID

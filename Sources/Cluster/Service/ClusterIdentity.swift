@@ -20,7 +20,8 @@ package struct ClusterIdentity: Equatable, Sendable {
 
   /// A new cluster's.
   init(founding founder: NodeID, random: any RandomSource) {
-    cluster = ClusterID(Array(random.bytes(ClusterID.byteCount))) ?? ClusterID(random: SystemRandom.shared)
+    cluster =
+      ClusterID(Array(random.bytes(ClusterID.byteCount))) ?? ClusterID(random: SystemRandom.shared)
     secret = random.bytes(JoinAnswer.clusterSecretBytes)
     self.founder = founder
   }

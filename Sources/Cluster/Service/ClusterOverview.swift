@@ -38,7 +38,8 @@ extension ClusterService {
     var lines: [String] = []
     for peer in mesh?.statuses ?? [] where peer.isCloned {
       lines.append(
-        "two computers run with the key of node \(peer.node.short): a disk was copied; stop one of them")
+        "two computers run with the key of node \(peer.node.short): a disk was copied; stop one of them"
+      )
     }
     for invite in cluster.invites {
       let uses = cluster.membership.uses(of: invite.body.invite)

@@ -83,7 +83,8 @@ extension ClusterService {
     guard !named.isEmpty else {
       throw JoinRefused(
         .unknownInvite,
-        "no such invite is known here: if it was made a moment ago, try again; else ask for a new one")
+        "no such invite is known here: if it was made a moment ago, try again; else ask for a new one"
+      )
     }
     let invite = named.first { invite in
       JoinProof.isValid(
@@ -96,7 +97,8 @@ extension ClusterService {
     if case .ended = cluster.membership.absence(of: joiner) {
       throw JoinRefused(
         .endedKey,
-        "this node has left the cluster or was removed from it, and its key never returns: start with an empty folder")
+        "this node has left the cluster or was removed from it, and its key never returns: start with an empty folder"
+      )
     }
     var added: RecordID?
     if !cluster.membership.contains(joiner) {
@@ -139,7 +141,8 @@ struct JoinRefused: Error, Sendable {
     case .expired(let end, let now):
       self.init(
         .expired,
-        "the invite ended at \(CivilTime(end).iso8601), and it is \(CivilTime(now).iso8601) here: ask for a new one")
+        "the invite ended at \(CivilTime(end).iso8601), and it is \(CivilTime(now).iso8601) here: ask for a new one"
+      )
     case .usedUp(let uses, let max):
       self.init(
         .usedUp,

@@ -7,7 +7,6 @@ package import Mesh
 package import Reactor
 import Synchronization
 
-
 /// Why something that an operator asked for was not done; the text says what to do.
 package struct ClusterRefusal: Error, CustomStringConvertible, Sendable {
   package let description: String
@@ -64,7 +63,8 @@ extension ClusterService {
     }
     guard case .added = outcomes.first else {
       throw ClusterRefusal(
-        "there are too many open invites: take some back (`grange invites`, `grange invite revoke`)")
+        "there are too many open invites: take some back (`grange invites`, `grange invite revoke`)"
+      )
     }
     await spreadToMajority(invite.bytes)
     return (
@@ -160,7 +160,8 @@ extension ClusterService {
     }
     guard node != cluster.founder else {
       throw ClusterRefusal(
-        "that node holds everything that is stored, alone: it can be removed once others hold copies")
+        "that node holds everything that is stored, alone: it can be removed once others hold copies"
+      )
     }
     return cluster.membership.forecast(
       ending: node, by: own, keeping: cluster.membership.signed(by: node))

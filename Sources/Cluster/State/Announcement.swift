@@ -33,7 +33,7 @@ package struct CandidateAddress: Hashable, Sendable {
   }
 }
 
-/// "I am `node`; this is how I am reached and what I can do."
+/// How a node is reached, and what it can do.
 package struct AnnouncementBody: RecordBody {
   package static let kind = RecordKind.announcement
   package static let recordBytesMax = RecordLimits.announcementBytesMax

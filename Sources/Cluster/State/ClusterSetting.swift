@@ -3,7 +3,7 @@
 package import Base
 package import Codecs
 
-/// "`name` is `value`, says `node`."
+/// A value of a setting, and who set it.
 package struct ClusterSettingBody: RecordBody {
   package static let kind = RecordKind.setting
   package static let recordBytesMax = RecordLimits.settingBytesMax

@@ -11,8 +11,9 @@ extension ClusterState {
   /// The length of `digest`.
   package static let digestBytes = 16
 
-  /// The same on two nodes if they hold the same records, and else another one: the first 16 bytes of the BLAKE2b-512 of
-  /// all records' IDs, ascending.
+  /// The same on two nodes if they hold the same records, and else another one.
+  ///
+  /// The first 16 bytes of the BLAKE2b-512 of all records' IDs, ascending.
   package var digest: [UInt8] {
     let digest = Digest(.blake2b512)
     digest.update(Self.concatenated(ids))

@@ -132,7 +132,8 @@ extension ClusterState {
     switch record {
     case .announcement(let announcement):
       heldAnnouncements[announcement.body.node].map { $0.replaces(announcement) } ?? false
-    case .setting(let setting): self.setting(setting.body.name).map { $0.replaces(setting) } ?? false
+    case .setting(let setting):
+      self.setting(setting.body.name).map { $0.replaces(setting) } ?? false
     case .admission, .ending, .invite, .revocation: false
     }
   }
@@ -146,7 +147,8 @@ extension ClusterState {
       pass.isMembershipStale = true
       for victim in victims { forget(victim.id) }
       remember(record)
-      return .added(member.id, removed: victims.map(\.id) + (victims.isEmpty ? [] : dropStrangers()))
+      return .added(
+        member.id, removed: victims.map(\.id) + (victims.isEmpty ? [] : dropStrangers()))
     }
   }
 

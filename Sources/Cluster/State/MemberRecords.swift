@@ -76,6 +76,9 @@ struct MemberRecords: Sendable {
       for victim in room { remove(victim) }
     }
     insert(record)
+    if !removed.isEmpty {
+      everAdmitted = Set(Self.depths(founder: founder, held.records).keys)
+    }
     return .added(removed: removed)
   }
 
@@ -102,7 +105,6 @@ struct MemberRecords: Sendable {
     bytes -= record.bytes.count
     usage[record.signer, default: Usage()].count -= 1
     usage[record.signer, default: Usage()].bytes -= record.bytes.count
-    everAdmitted = Set(Self.depths(founder: founder, held.records).keys)
   }
 
   // MARK: At a bound
@@ -146,7 +148,9 @@ struct MemberRecords: Sendable {
     of records: ArraySlice<MemberRecord>, for record: MemberRecord, _ ofSigner: Bool
   ) -> [MemberRecord]? {
     let own = usage[record.signer] ?? Usage()
-    var count = 1 + (ofSigner ? own.count - limits.memberRecordsOfOneMax : held.count - limits.memberRecordsMax)
+    var count =
+      1
+      + (ofSigner ? own.count - limits.memberRecordsOfOneMax : held.count - limits.memberRecordsMax)
     var surplus = record.bytes.count
     surplus += ofSigner ? own.bytes - limits.memberBytesOfOneMax : bytes - limits.memberBytesMax
     var run: [MemberRecord] = []

@@ -108,8 +108,10 @@ package enum PeerAddress: Hashable, Sendable {
     static let ipv6: UInt8 = 6
   }
 
-  /// Whether `text` can be looked up: letters, digits, hyphens and underscores between single dots, and no number at the
-  /// end, which programs would take for a part of an address.
+  /// Whether `text` can be looked up.
+  ///
+  /// Letters, digits, hyphens and underscores between single dots, and no number at the end, which programs would take
+  /// for a part of an address.
   private static func isName(_ text: some StringProtocol) -> Bool {
     guard (1...nameBytesMax).contains(text.utf8.count) else { return false }
     let labels = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
@@ -117,7 +119,8 @@ package enum PeerAddress: Hashable, Sendable {
       // The longest label of DNS.
       guard (1...63).contains(label.count), label.allSatisfy(isNameByte) else { return false }
     }
-    return labels.last.map { !$0.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")) ~= $0 } } ?? false
+    return labels.last.map { !$0.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")) ~= $0 } }
+      ?? false
   }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -103,12 +103,14 @@ struct Handshake: Sendable {
     guard hello.cluster == cluster else {
       throw .disconnected(
         .otherCluster,
-        "the nodes are of different clusters: \(hello.cluster.hex.prefix(16)), \(cluster.hex.prefix(16))")
+        "the nodes are of different clusters: \(hello.cluster.hex.prefix(16)), \(cluster.hex.prefix(16))"
+      )
     }
     guard Hello.common(hello.protocols, Hello.protocols) != nil else {
       throw .disconnected(
         .noCommonProtocol,
-        "one speaks protocols \(hello.protocols), the other \(Hello.protocols): update the older one")
+        "one speaks protocols \(hello.protocols), the other \(Hello.protocols): update the older one"
+      )
     }
   }
 
