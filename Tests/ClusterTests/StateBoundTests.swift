@@ -37,12 +37,24 @@ import Testing
   /// Also where it signed all that there is.
   @Test func theOnlySignerIsBoundedToo() throws {
     var state = state { $0.memberRecordsOfOneMax = 3 }
-    let first = try people.ending("C", by: "A")
-    state.merge([first.bytes] + (try junk(0..<2, by: "A").map(\.bytes)), now: wall(0))
+    let (first, void, kept) = try (
+      people.admission("B", by: "A"), people.admission("C", by: "A"), people.admission("D", by: "A")
+    )
+    let leave = try people.ending("A", by: "A", keeps: [first.id, kept.id])
+    state.merge([first.bytes, void.bytes, leave.bytes], now: wall(0))
+    #expect(state.merge(kept.bytes, now: wall(0)) == .added(kept.id, removed: [void.id]))
+    #expect(people.letters(state.membership.members) == "BD")
+  }
+
+  /// The founder's own record lets nobody in, and is kept all the same.
+  @Test func theFoundersRecordStays() throws {
+    var state = state { $0.memberRecordsOfOneMax = 2 }
+    let founder = try people.admission("A", by: "A")
+    state.merge([founder.bytes, try people.admission("B", by: "A").bytes], now: wall(0))
     #expect(
-      state.merge(try people.admission("B", by: "A").bytes, now: wall(0))
+      state.merge(try people.admission("C", by: "A").bytes, now: wall(0))
         == .refused(.full(.memberRecordsOf(people["A"].id))))
-    #expect(state.ids.count == 3)
+    #expect(state[founder.id] == .admission(founder))
   }
 
   @Test func bytesAreBoundedToo() throws {

@@ -39,6 +39,15 @@ package enum MemberRecord: Equatable, Sendable {
     }
   }
 
+  /// Whether this is the founder's own record: no other admission by the key that it admits is held.
+  var isFounding: Bool {
+    if case .admission(let record) = self {
+      record.body.subject == record.body.signer
+    } else {
+      false
+    }
+  }
+
   /// Whether the signer signed this.
   package var isSignatureValid: Bool {
     switch self {

@@ -125,7 +125,9 @@ struct MemberRecords: Sendable {
     // Those farthest from the founder first: no other record stands on them.
     let depths = Self.depths(founder: founder, all)
     let useless = held.records.filter { candidate in
-      !counting.contains(candidate.id) && (!ofSigner || candidate.signer == record.signer)
+      // The founder's own record is no admission that counts.
+      !counting.contains(candidate.id) && !candidate.isFounding
+        && (!ofSigner || candidate.signer == record.signer)
     }.sorted { left, right in
       (depths[left.signer] ?? 0, left.id) > (depths[right.signer] ?? 0, right.id)
     }
