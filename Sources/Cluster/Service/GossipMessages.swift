@@ -46,7 +46,7 @@ struct RecordsMessage: MeshMessage {
   }
 }
 
-/// "I hold these; what do I lack?"
+/// What a node holds, for another that says what is missing.
 struct CompareMessage: MeshMessage {
   /// More than any state has.
   private static let idsMax = 16 << 10
@@ -75,7 +75,7 @@ struct CompareMessage: MeshMessage {
   }
 }
 
-/// "These you lack, and this is what I hold."
+/// What the asker lacks, and what the answerer holds.
 struct ComparedMessage: MeshMessage {
   var records: RecordsMessage
   var holds: CompareMessage
