@@ -100,7 +100,8 @@ let package = Package(
     layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),
     program("grange", ["CLI"]),
     program(
-      "grange-bench", ["APICommon", "Base", "CLinux", "Codecs", "Crypto", "HTTP", "Reactor"]),
+      "grange-bench",
+      ["APICommon", "Base", "CLinux", "Codecs", "Crypto", "HTTP", "Mesh", "Reactor"]),
 
     // Tests. `SimulatedWorld` is the simulated runtime, with hosts and the network between them: virtual time, seeded
     // order, one thread. `TestStorage` is a real folder with a database in it. `SimulatedCluster` is several replicas.
@@ -114,7 +115,7 @@ let package = Package(
       "Fuzzers",
       [
         "APICommon", "AdminAPI", "Base", "Blocks", "Cluster", "Codecs", "Crypto", "Daemon", "HTTP",
-        "LocalDB", "Model", "Reactor", "S3API", "SimulatedWorld", "Tables", "TestStorage",
+        "LocalDB", "Mesh", "Model", "Reactor", "S3API", "SimulatedWorld", "Tables", "TestStorage",
       ], path: "Tests/Fuzzers"),
     tests("FuzzTests", ["Base", "Fuzzers", "SimulatedWorld"]),
     layer("TestCertificates", ["Base", "COpenSSL", "Reactor"], path: "Tests/TestCertificates"),

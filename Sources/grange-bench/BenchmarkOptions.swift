@@ -54,6 +54,7 @@ struct BenchmarkOptions {
     usage: grange-bench OPERATION --bucket NAME --access KEY --secret KEY [OPTIONS]
            grange-bench disk FOLDER [SECONDS]   8 writers of durable files of 1 MiB
            grange-bench hash [SECONDS]          MD5 and BLAKE2b on one core
+           grange-bench mesh [SECONDS]          two nodes on loopback, beside plain TLS over one socket
 
     OPERATION   put, delete   each of --objects once
                 fill          as put, without a limit of time

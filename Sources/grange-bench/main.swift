@@ -13,6 +13,9 @@ func baseline(_ arguments: [String]) -> Int32? {
   case "hash":
     print(HashRate.measure(seconds: seconds))
     return 0
+  case "mesh":
+    print(MeshRate.measure(seconds: seconds))
+    return 0
   case "disk" where arguments.count > 1:
     guard let rate = DiskRate.measure(in: arguments[1], seconds: seconds) else {
       print("grange-bench: cannot write to \(arguments[1]): \(String(cString: strerror(errno)))")

@@ -29,7 +29,7 @@ package struct Fuzzer: Sendable {
     httpRequest, httpResponse, httpChunked, sigV4, awsChunked, s3Request, xml, json, toml,
     configuration, binary,
     rows, operations, blockFile, sortKeys, tokens, texts, encodedWords, clusterRecords, join,
-    clusterState,
+    clusterState, hello, frames,
   ]
 }
 

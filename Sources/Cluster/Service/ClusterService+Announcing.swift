@@ -1,6 +1,6 @@
 // What this node tells of itself: its name, its room, and where it may be reached.
 
-package import Base
+import Base
 import Synchronization
 package import Mesh
 import Reactor

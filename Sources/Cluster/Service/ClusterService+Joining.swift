@@ -2,7 +2,7 @@
 //
 // It asks for ever, with pauses: a friend's home may be without power. Whatever is wrong is in `standing`, with the way out.
 
-package import Base
+import Base
 import Synchronization
 import Codecs
 import Crypto

@@ -3,8 +3,8 @@
 package import Base
 import Crypto
 import LocalDB
-package import Mesh
-package import Reactor
+import Mesh
+import Reactor
 import Synchronization
 
 /// Why something that an operator asked for was not done; the text says what to do.
