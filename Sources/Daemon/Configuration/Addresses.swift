@@ -1,6 +1,6 @@
 // What the configuration asks of addresses beyond reading them.
 
-package import Reactor
+import Reactor
 
 extension SocketAddress {
   /// All addresses of the machine, IPv6 and IPv4.
