@@ -123,7 +123,8 @@ extension Fuzzer {
     ]
   ) { input in
     if input.first == 255 {
-      try checkMerging(input.dropFirst().prefix(200))
+      // Each takes a signature to verify: as many as fill a state of such bounds, and a few more.
+      try checkMerging(input.dropFirst().prefix(24))
     } else if let state = try? ClusterState(decoding: input, now: WallTime(milliseconds: 1000)) {
       try checkState(state)
     }
@@ -131,14 +132,14 @@ extension Fuzzer {
 
   private static func checkMerging(_ choices: ArraySlice<UInt8>) throws {
     var limits = StateLimits()
-    limits.memberRecordsMax = 12
-    limits.memberRecordsOfOneMax = 5
-    limits.invitesMax = 4
-    limits.invitesOfOneMax = 2
-    limits.revocationsOfInviteMax = 2
-    limits.announcementsMax = 3
-    limits.settingsMax = 3
-    limits.settingsOfOneMax = 2
+    limits.memberRecordsMax = 7
+    limits.memberRecordsOfOneMax = 3
+    limits.invitesMax = 2
+    limits.invitesOfOneMax = 1
+    limits.revocationsOfInviteMax = 1
+    limits.announcementsMax = 2
+    limits.settingsMax = 2
+    limits.settingsOfOneMax = 1
     var state = ClusterState(cluster: pool.cluster, founder: pool.founder, limits: limits)
     for choice in choices {
       let record = pool.records[Int(choice) % pool.records.count]
@@ -152,8 +153,8 @@ extension Fuzzer {
         try require(Set(state.ids) == before, "a change that was not told")
       }
       try require(
-        state.members.count <= 12 && state.invites.count <= 4 && state.announcements.count <= 3
-          && state.settings.count <= 3, "a bound")
+        state.members.count <= 7 && state.invites.count <= 2 && state.announcements.count <= 2
+          && state.settings.count <= 2, "a bound")
     }
     try checkState(state)
   }
