@@ -103,9 +103,9 @@ import Testing
       $0.memberRecordsOfOneMax = 10
     }
     var records = [try people.admission("M", by: "A").bytes]
-    for accomplice in "DEF" {
+    for (number, accomplice) in "DEF".enumerated() {
       records.append(try people.admission(accomplice, by: "M").bytes)
-      records += try junk(0..<9, by: accomplice).map(\.bytes)
+      records += try junk(number * 9..<number * 9 + 9, by: accomplice).map(\.bytes)
     }
     state.merge(records, now: wall(0))
     #expect(state.ids.count == 24)
@@ -117,6 +117,10 @@ import Testing
       return
     }
     #expect(removed.count == 1)
+    for case .admission(let gone) in try records.map(ClusterRecord.init(decoding:))
+    where removed.contains(gone.id) {
+      #expect(!state.wasEverAdmitted(gone.body.subject))
+    }
     guard case .added = state.merge(other.bytes, now: wall(0)) else {
       Issue.record("not taken")
       return
