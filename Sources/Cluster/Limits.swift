@@ -46,7 +46,7 @@ package struct StateLimits: Equatable, Sendable {
 
   /// Admissions and endings, which are kept for ever: a hundred nodes replaced ten times.
   ///
-  /// Who is a member is decided anew with each: that takes milliseconds, and 50 for the worst set of so many.
+  /// Who is a member is decided anew with each: that takes milliseconds, and a tenth of a second for the worst set of so many.
   package var memberRecordsMax = 2048
   /// See `StateLimits.memberRecordsOfOneMax`.
   package var memberRecordsOfOneMax = StateLimits.memberRecordsOfOneMax

@@ -136,8 +136,8 @@ import Testing
     }
     let start = ContinuousClock.now
     let membership = Membership(founder: keys[0], facts: facts)
-    // 25 ms on a busy core in a release build: this finds what is not polynomial.
-    #expect(ContinuousClock.now - start < .seconds(10))
+    // 12 to 25 ms in a release build. The wide bound is for busy machines: this finds what is not polynomial.
+    #expect(ContinuousClock.now - start < .seconds(60))
     #expect(membership.members.contains(keys[0]))
   }
 }
