@@ -33,8 +33,6 @@ import Testing
     }
   }
 
-  /// Changed inputs, most of which take some microseconds.
-  private static let changesMax = 4000
   /// The same changes in every run, so that no submission fails for what it did not do: what is new, scripts/fuzz finds.
   private static let seed: UInt64 = 1
 
@@ -43,7 +41,7 @@ import Testing
     let fuzzer = try #require(Fuzzer.all.first { $0.name == name })
     let inputs = try Self.inputs(name).map(\.bytes)
     let random = SeededRandom(seed: Self.seed)
-    for count in 0..<Self.changesMax {
+    for count in 0..<fuzzer.changesMax {
       let bytes = changed(inputs, random)
       do {
         try fuzzer.check(bytes)

@@ -14,13 +14,18 @@ package struct Fuzzer: Sendable {
   package let name: String
   /// The files that it attacks, for the table of what the corpus covers.
   package let decoders: [String]
+  /// How many changed inputs every run of the tests tries: 4,000 unless one takes milliseconds.
+  package let changesMax: Int
   /// Throws `BrokenProperty`.
   package let check: @Sendable ([UInt8]) throws -> Void
 
-  init(_ name: String, of decoders: [String], _ check: @escaping @Sendable ([UInt8]) throws -> Void)
-  {
+  init(
+    _ name: String, of decoders: [String], changesMax: Int = 4000,
+    _ check: @escaping @Sendable ([UInt8]) throws -> Void
+  ) {
     self.name = name
     self.decoders = decoders
+    self.changesMax = changesMax
     self.check = check
   }
 
@@ -29,7 +34,7 @@ package struct Fuzzer: Sendable {
     httpRequest, httpResponse, httpChunked, sigV4, awsChunked, s3Request, xml, json, toml,
     configuration, binary,
     rows, operations, blockFile, sortKeys, tokens, texts, encodedWords, clusterRecords, join,
-    clusterState, hello, frames,
+    clusterState, hello, frames, conversations,
   ]
 }
 

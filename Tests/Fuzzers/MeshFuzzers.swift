@@ -22,14 +22,16 @@ extension Fuzzer {
     }
   }
 
-  /// The input is a run of frames: whole, in pieces, and as what a peer says on a live connection.
-  static let frames = Fuzzer(
-    "frames",
-    of: [
-      "Mesh/Frames/Frame", "Mesh/Frames/FrameParser", "Mesh/Connections/MeshConnection+Running",
-      "Mesh/Connections/MeshStream",
-    ]
-  ) { input in
+  /// The input is what a peer says on a live connection.
+  static let conversations = Fuzzer(
+    "conversations",
+    of: ["Mesh/Connections/MeshConnection+Running", "Mesh/Connections/MeshStream"],
+    changesMax: 300
+  ) { input in try converse(input) }
+
+  /// The input is a run of frames, whole and in pieces.
+  static let frames = Fuzzer("frames", of: ["Mesh/Frames/Frame", "Mesh/Frames/FrameParser"]) {
+    input in
     let whole = parsed(input, pieces: [input.count])
     let random = choices(input)
     var pieces: [Int] = []
@@ -41,7 +43,6 @@ extension Fuzzer {
       written += frame.payload
     }
     try require(input.starts(with: written), "frames are written otherwise")
-    try converse(input)
   }
 
   private struct ParsedFrames: Equatable {
