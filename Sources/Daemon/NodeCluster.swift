@@ -71,6 +71,12 @@ final class NodeCluster: AdminCluster {
     }
     status.nodes = [own]
     guard case .member = service.standing else { return }
+    let others = service.members.filter { $0.node != own.id }
+    if !others.isEmpty, others.allSatisfy(Self.refusesThisNode) {
+      status.attention.append(
+        "every other member refuses this node: it may have been removed from the cluster; ask a friend, and join as a "
+          + "new node (`grange join TOKEN --discard-data`)")
+    }
     for member in service.members where member.node != own.id {
       let node = describe(member)
       if !node.isUp {
@@ -106,6 +112,12 @@ final class NodeCluster: AdminCluster {
       node.lastSeen = WallTime(milliseconds: runtime.wallNow.milliseconds - max(0, ago))
     }
     return node
+  }
+
+  /// Whether a member answered, and took this node for a stranger.
+  private static func refusesThisNode(_ member: MemberFacts) -> Bool {
+    guard let peer = member.peer, !peer.isConnected else { return false }
+    return peer.failures.contains { $0.reason.contains("refuses this node's key") }
   }
 
   /// What to do about a member that is away.

@@ -11,7 +11,7 @@ package import Reactor
 
 extension ClusterService {
   /// How long a member may take to make records durable.
-  private static let pushMax: Duration = .seconds(10)
+  static let pushMax: Duration = .seconds(10)
   /// States that differ are compared at most this often: what differs may be under way.
   private static let comparePause: Duration = .seconds(1)
   /// The pause after a comparison that changed nothing: at its bounds one may refuse what the other holds.
@@ -43,12 +43,14 @@ extension ClusterService {
   }
 
   /// Sends records to `node`; `true` once they are durable there.
-  nonisolated(nonsending) func pushed(_ records: [[UInt8]], to node: NodeID) async -> Bool {
+  nonisolated(nonsending) func pushed(
+    _ records: [[UInt8]], to node: NodeID, within time: Duration = pushMax
+  ) async -> Bool {
     guard let mesh else { return false }
     do {
       for message in RecordsMessage.split(records) {
         _ = try await mesh.call(
-          ClusterEndpoints.push, node, message, deadline: runtime.now + Self.pushMax)
+          ClusterEndpoints.push, node, message, deadline: runtime.now + time)
       }
       return true
     } catch {

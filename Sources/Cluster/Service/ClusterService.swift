@@ -191,7 +191,7 @@ package final class ClusterService: Sendable {
     let added = outcomes.compactMap { outcome in
       if case .added(let id, _) = outcome { id } else { nil }
     }
-    if !added.isEmpty { spread(added, except: source) }
+    if !added.isEmpty { await spread(added, except: source) }
     for case .refused(let refusal) in outcomes {
       logger.debug(
         "a record was refused", [("from", source?.short ?? "own"), ("reason", "\(refusal)")])
@@ -228,11 +228,28 @@ package final class ClusterService: Sendable {
     }
   }
 
+  /// How long a node that is no member any more may take to hear so before it is cut off.
+  private static let farewellMax: Duration = .seconds(1)
+
   /// Tells the mesh and the other members of records that are new here.
-  func spread(_ added: [RecordID], except source: NodeID?) {
-    let records = state.withLock { state in added.compactMap { state.cluster?[$0] } }
+  nonisolated(nonsending) func spread(_ added: [RecordID], except source: NodeID?) async {
+    let (records, gone, mesh) = state.withLock { state in
+      let records = added.compactMap { state.cluster?[$0] }
+      let ended = records.compactMap { record in
+        if case .ending(let ending) = record { ending.body.subject } else { nil }
+      }
+      return (
+        records.map(\.bytes),
+        ended.filter { !(state.cluster?.membership.contains($0) ?? true) }, state.mesh
+      )
+    }
+    // Whoever is cut off without a word would dial for ever, and not know why nobody answers.
+    let connected = mesh?.connected ?? []
+    for node in gone where node != source && connected.contains(node) {
+      _ = await pushed(records, to: node, within: Self.farewellMax)
+    }
     memberChanged()
-    push(records.map(\.bytes), except: source)
+    push(records, except: source)
   }
 
   /// Tells the mesh who is a member and where.
