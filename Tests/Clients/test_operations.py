@@ -189,13 +189,15 @@ def set_format(path, version):
         file.write(page)
 
 
-def test_a_newer_database_is_refused(node):
+def test_a_newer_or_older_database_is_refused(node):
     server = node().start()
     server.stop()
     (path,) = (server.folder / "meta").glob("*.sqlite")
-    set_format(path, 2)
+    set_format(path, 3)
     refused(grange("server", "--config", server.configuration), "newer")
     set_format(path, 1)
+    refused(grange("server", "--config", server.configuration), "development version")
+    set_format(path, 2)
     server.start()
 
 
