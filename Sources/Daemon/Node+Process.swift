@@ -43,8 +43,8 @@ extension Node {
 
   /// Moves the folders aside, and runs as a new node that joins with `token`.
   private func beginAnew(_ token: String) async throws {
-    let now = CivilTime(platform.runtime.wallNow).iso8601Seconds.filter { $0.isNumber }
-    let places = try DiscardedFolders.moveAside(loaded.configuration, suffix: now)
+    let now = CivilTime(platform.runtime.wallNow).iso8601Seconds.filter(\.isNumber).prefix(14)
+    let places = try DiscardedFolders.moveAside(loaded.configuration, suffix: String(now))
     for place in places { logger.warning("what this node had is moved aside", [("to", place)]) }
     var node = self
     node.joinToken = token
