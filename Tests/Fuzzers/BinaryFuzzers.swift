@@ -87,12 +87,14 @@ extension Fuzzer {
   static let rows = Fuzzer(
     "rows",
     of: [
-      "Model/AccessKeyRow", "Model/AliasRow", "Model/AttemptRow", "Model/BucketRow",
-      "Model/ManifestRow",
-      "Model/MetadataCoding", "Model/ObjectRow", "Model/ListedObject", "Model/PartRow",
-      "Model/ReleaseEntry",
-      "Model/UploadRow",
-      "Model/VersionRow", "Blocks/BlockReference", "Tables/StoredRow",
+      "Model/Keys/AccessKeyRow", "Model/Buckets/AliasRow", "Model/Objects/AttemptRow",
+      "Model/Buckets/BucketRow",
+      "Model/Objects/ManifestRow",
+      "Model/Objects/MetadataCoding", "Model/Objects/ObjectRow", "Model/Objects/ListedObject",
+      "Model/Uploads/PartRow",
+      "Model/Releasing/ReleaseEntry",
+      "Model/Uploads/UploadRow",
+      "Model/Objects/VersionRow", "Blocks/References/BlockReference", "Tables/StoredRow",
     ]
   ) { input in
     guard let kind = input.first else { return }

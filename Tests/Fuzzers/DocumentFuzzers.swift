@@ -45,7 +45,7 @@ extension XMLElement {
 
 extension Fuzzer {
   static let xml = Fuzzer(
-    "xml", of: ["Codecs/XMLParser", "Codecs/XMLElement", "S3API/RequestDocument"]
+    "xml", of: ["Codecs/XMLParser", "Codecs/XMLElement", "S3API/Requests/RequestDocument"]
   ) { input in
     let limits = XMLLimits(bytesMax: 1 << 16, depthMax: 8, countMax: 100)
     if !input.isEmpty {

@@ -10,7 +10,8 @@ import Tables
 
 extension Fuzzer {
   /// The input is a sort key; or, cut in two, two keys of objects.
-  static let sortKeys = Fuzzer("sort-keys", of: ["Model/ObjectSortKey", "Tables/RowKey"]) { input in
+  static let sortKeys = Fuzzer("sort-keys", of: ["Model/Objects/ObjectSortKey", "Tables/RowKey"]) {
+    input in
     if let key = ObjectSortKey(input) {
       try require(key.bytes == input, "two sort keys of one row")
     }
@@ -90,7 +91,7 @@ extension Fuzzer {
 
   /// The input is a file, as it is and with the checksums that would be right; and the content of a block.
   static let blockFile = Fuzzer(
-    "block-file", of: ["Blocks/BlockFileHeader", "Blocks/BlockFile"]
+    "block-file", of: ["Blocks/Files/BlockFileHeader", "Blocks/Files/BlockFile"]
   ) { input in
     try checkFile(input)
     try checkFile(withChecksums(input))

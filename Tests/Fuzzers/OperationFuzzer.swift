@@ -310,8 +310,10 @@ extension Fuzzer {
   static let operations = Fuzzer(
     "operations",
     of: [
-      "Model/PutVersion", "Model/PutPart", "Model/OpenUpload", "Model/EndUpload",
-      "Model/DropParts", "Model/EndDeletion", "Model/KeyedInput", "Model/ObjectJournal+Usage",
+      "Model/Objects/PutVersion", "Model/Uploads/PutPart", "Model/Uploads/OpenUpload",
+      "Model/Uploads/EndUpload",
+      "Model/Releasing/DropParts", "Model/Buckets/EndDeletion", "Model/Objects/KeyedInput",
+      "Model/Releasing/ObjectJournal+Usage",
       "Tables/LocalTable+Requests", "Tables/FloorTable",
     ]
   ) { input in

@@ -17,8 +17,9 @@ extension Fuzzer {
   static let s3Request = Fuzzer(
     "s3-request",
     of: [
-      "S3API/RequestAddress", "S3API/Router", "S3API/HoistedHeaders", "S3API/ReadConditions",
-      "S3API/CopySource+Parsing",
+      "S3API/Requests/RequestAddress", "S3API/Requests/Router", "S3API/Requests/HoistedHeaders",
+      "S3API/Objects/ReadConditions",
+      "S3API/Objects/CopySource+Parsing",
       "HTTP/TrustedProxies",
     ]
   ) { input in
