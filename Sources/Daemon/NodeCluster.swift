@@ -4,6 +4,7 @@ package import AdminAPI
 import Base
 import Cluster
 import Mesh
+import Reactor
 import Synchronization
 
 /// Answers the admin interface's questions about members.
@@ -53,6 +54,8 @@ final class NodeCluster: AdminCluster {
   func complete(_ status: inout ClusterStatus, _ alone: NodeStatus) {
     var own = alone
     own.addresses = service.ownAddresses(mesh).map(\.address.text)
+    let told = service.members.first { $0.node == own.id }?.announcement
+    if let zone = told?.zone { own.zone = zone }
     status.attention += service.attention
     if let tokenWarning { status.attention.append(tokenWarning) }
     switch service.standing {
@@ -71,12 +74,6 @@ final class NodeCluster: AdminCluster {
     }
     status.nodes = [own]
     guard case .member = service.standing else { return }
-    let others = service.members.filter { $0.node != own.id }
-    if !others.isEmpty, others.allSatisfy(Self.refusesThisNode) {
-      status.attention.append(
-        "every other member refuses this node: it may have been removed from the cluster; ask a friend, and join as a "
-          + "new node (`grange join TOKEN --discard-data`)")
-    }
     for member in service.members where member.node != own.id {
       let node = describe(member)
       if !node.isUp {
@@ -85,16 +82,31 @@ final class NodeCluster: AdminCluster {
       }
       status.nodes.append(node)
     }
+    status.attention += adviceIfRefused
   }
 
+  /// What a node is told that was expelled while it was away: nobody speaks with it, so it does not know.
+  private var adviceIfRefused: [String] {
+    let peers = mesh.statuses
+    let isRefused = peers.contains { peer in
+      peer.failures.contains { $0.reason == "\(StreamError.tls(reason: NodeTLS.keyRefused))" }
+    }
+    guard isRefused, !peers.contains(where: \.isConnected) else { return [] }
+    return [
+      "members refuse this node's key, and none speaks with it: it was removed from the cluster, most likely while it "
+        + "was away; ask them. If so, \(Self.wayBack)"
+    ]
+  }
+
+  private static let wayBack =
+    "it comes back only as a new node: ask a member for a token (`grange invite`), then "
+    + "`grange join TOKEN --discard-data`"
+
   private static func text(of absence: Membership.Absence) -> String {
-    let way =
-      "it comes back only as a new node: ask a member for a token (`grange invite`), then "
-      + "`grange join TOKEN --discard-data`"
-    return switch absence {
-    case .ended: "this node has left its cluster or was removed from it: \(way)"
+    switch absence {
+    case .ended: "this node has left its cluster or was removed from it: \(wayBack)"
     case .admissionVoided, .neverAdmitted:
-      "who admitted this node was removed from the cluster, and its admission with it: \(way)"
+      "who admitted this node was removed from the cluster, and its admission with it: \(wayBack)"
     }
   }
 
@@ -112,12 +124,6 @@ final class NodeCluster: AdminCluster {
       node.lastSeen = WallTime(milliseconds: runtime.wallNow.milliseconds - max(0, ago))
     }
     return node
-  }
-
-  /// Whether a member answered, and took this node for a stranger.
-  private static func refusesThisNode(_ member: MemberFacts) -> Bool {
-    guard let peer = member.peer, !peer.isConnected else { return false }
-    return peer.failures.contains { $0.reason.contains("refuses this node's key") }
   }
 
   /// What to do about a member that is away.

@@ -22,6 +22,8 @@ package final class NodeTLS: Sendable {
   package static let memberProtocol = "grange/1"
   /// What a node that wants to become a member speaks with one.
   package static let joinerProtocol = "grange-join/1"
+  /// The reason of the `StreamError.tls` that a node meets whose key the peer does not admit.
+  package static let keyRefused = "the peer refuses this node's key"
 
   /// Whether the owner of `key` may speak `applicationProtocol` here.
   ///

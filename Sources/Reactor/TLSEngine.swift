@@ -126,7 +126,7 @@ final class TLSEngine {
     if let peerCheck {
       if let reason = peerCheck.reason { return reason }
       let alert = Int32(truncatingIfNeeded: ERR_peek_error() & UInt(ERR_REASON_MASK))
-      if alert == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE { return "the peer refuses this node's key" }
+      if alert == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE { return NodeTLS.keyRefused }
     }
     let verification = SSL_get_verify_result(ssl)
     if verification != Int(X509_V_OK) {

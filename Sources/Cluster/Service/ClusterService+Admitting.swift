@@ -56,7 +56,7 @@ extension ClusterService {
       if let added {
         logger.info(
           "a node was admitted", [("node", joiner.short), ("hostname", request.hostName)])
-        await spread([added], except: nil)
+        spread([added], except: nil)
       }
       return .admitted(welcome)
     } catch let refused as JoinRefused {

@@ -29,7 +29,7 @@ extension ClusterService {
       sequence: max(
         UInt64(clamping: runtime.wallNow.milliseconds), (before?.sequence ?? 0) + 1))
     body.hostName = options.hostName
-    body.zone = options.zone
+    body.zone = options.zone ?? invitedZone(cluster) ?? before?.zone ?? options.hostName
     body.capacityBytes = capacity
     body.program = options.program
     body.addresses = ownAddresses(mesh)
@@ -42,6 +42,14 @@ extension ClusterService {
     } catch {
       logger.warning("this node could not announce itself", [("error", "\(error)")])
     }
+  }
+
+  /// The zone that the invite names by which this node came in; `nil` for none.
+  private func invitedZone(_ cluster: ClusterState) -> String? {
+    for case .admission(let admission) in cluster.members where admission.body.subject == own {
+      if let zone = cluster.invites(named: admission.body.invite).first?.body.zone { return zone }
+    }
+    return nil
   }
 
   /// Where this node may be reached, the best first.

@@ -34,10 +34,10 @@ extension ClusterService {
     }
   }
 
-  /// Sends records to all connected members but `source`, and does not wait.
-  func push(_ records: [[UInt8]], except source: NodeID?) {
+  /// Sends records to all connected members but some, and does not wait.
+  func push(_ records: [[UInt8]], except others: [NodeID]) {
     guard let mesh, !records.isEmpty else { return }
-    for node in mesh.connected where node != source {
+    for node in mesh.connected where !others.contains(node) {
       runtime.spawn { [self] in _ = await pushed(records, to: node) }
     }
   }

@@ -33,6 +33,7 @@ package final class ClusterService: Sendable {
   /// What a node says of itself.
   package struct Options: Sendable {
     package var hostName: String
+    /// As configured; `nil` takes that of the invite, or the host name.
     package var zone: String?
     package var program: String
     /// Where others reach this node, as an operator says.
@@ -191,7 +192,7 @@ package final class ClusterService: Sendable {
     let added = outcomes.compactMap { outcome in
       if case .added(let id, _) = outcome { id } else { nil }
     }
-    if !added.isEmpty { await spread(added, except: source) }
+    if !added.isEmpty { spread(added, except: source) }
     for case .refused(let refusal) in outcomes {
       logger.debug(
         "a record was refused", [("from", source?.short ?? "own"), ("reason", "\(refusal)")])
@@ -228,28 +229,39 @@ package final class ClusterService: Sendable {
     }
   }
 
-  /// How long a node that is no member any more may take to hear so before it is cut off.
+  /// Tells the mesh and the other members of records that are new here.
+  ///
+  /// Who is expelled by them hears it as long as it is connected: afterwards nobody speaks with it, and it would look for
+  /// its peers for ever.
+  func spread(_ added: [RecordID], except source: NodeID?) {
+    let (records, expelled) = state.withLock { state in
+      (added.compactMap { state.cluster?[$0] }, expelledPeers(state))
+    }
+    let bytes = records.map(\.bytes)
+    push(bytes, except: expelled + [source].compactMap(\.self))
+    let endings = records.filter { $0.kind == .ending }.map(\.bytes)
+    guard !expelled.isEmpty, !endings.isEmpty else { return memberChanged() }
+    runtime.spawn { [self] in
+      await withTaskGroup(of: Void.self) { group in
+        for node in expelled {
+          group.addTask { _ = await self.pushed(endings, to: node, within: Self.farewellMax) }
+        }
+      }
+      memberChanged()
+    }
+  }
+
+  /// How long one who is expelled may keep its connection after that: to hear of it takes one round trip.
   private static let farewellMax: Duration = .seconds(1)
 
-  /// Tells the mesh and the other members of records that are new here.
-  nonisolated(nonsending) func spread(_ added: [RecordID], except source: NodeID?) async {
-    let (records, gone, mesh) = state.withLock { state in
-      let records = added.compactMap { state.cluster?[$0] }
-      let ended = records.compactMap { record in
-        if case .ending(let ending) = record { ending.body.subject } else { nil }
-      }
-      return (
-        records.map(\.bytes),
-        ended.filter { !(state.cluster?.membership.contains($0) ?? true) }, state.mesh
-      )
+  /// Who is connected and no member; a node that leaves knows it.
+  private func expelledPeers(_ state: State) -> [NodeID] {
+    guard let cluster = state.cluster, cluster.membership.contains(own) else { return [] }
+    return (state.mesh?.connected ?? []).filter { node in
+      guard !cluster.membership.contains(node) else { return false }
+      guard case .ended(let endings) = cluster.membership.absence(of: node) else { return true }
+      return !endings.contains { cluster[$0]?.signer == node }
     }
-    // Whoever is cut off without a word would dial for ever, and not know why nobody answers.
-    let connected = mesh?.connected ?? []
-    for node in gone where node != source && connected.contains(node) {
-      _ = await pushed(records, to: node, within: Self.farewellMax)
-    }
-    memberChanged()
-    push(records, except: source)
   }
 
   /// Tells the mesh who is a member and where.
