@@ -170,6 +170,11 @@ let package = Package(
       ]),
     tests(
       "SimulatedWorldTests", ["Base", "LocalDB", "Reactor", "SimulatedWorld", "TestStorage"]),
+    tests(
+      "Simulation",
+      [
+        "Base", "Cluster", "Codecs", "Daemon", "HTTP", "Mesh", "Reactor", "SimulatedWorld",
+      ]),
   ] + fuzzing,
   swiftLanguageModes: [.v6]
 )

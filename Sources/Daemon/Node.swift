@@ -7,11 +7,11 @@
 // A node runs on any platform; the process around the one on a machine is in Node+Process.swift.
 
 import Base
-import Cluster
+package import Cluster
 import Crypto
 private import Glibc
 private import LocalDB
-import Mesh
+package import Mesh
 private import Reactor
 
 /// A node from its configuration to its end.
@@ -75,7 +75,7 @@ package struct Node: Sendable {
       listeners, configuration: configuration, storage: storage, node: state, cluster: cluster,
       filesMax: filesMax, runtime: runtime, metrics: metrics, logger: logger)
     let running = RunningNode(
-      storage: storage, servers: servers, endpoint: listeners.s3Endpoint,
+      storage: storage, mesh: mesh, servers: servers, endpoint: listeners.s3Endpoint,
       adminEndpoint: "\(listeners.admin.localAddress)", rpcAddress: "\(mesh.localAddress)",
       collecting: storage.start(runtime))
     if cluster.whyNothingIsStored == nil {
@@ -166,6 +166,8 @@ package struct Node: Sendable {
 /// A node that serves.
 package struct RunningNode: Sendable {
   fileprivate let storage: NodeStorage
+  /// The connections to the other members.
+  package let mesh: NodeMesh
   fileprivate let servers: NodeServers
   /// Where S3 clients on this machine connect to.
   package let endpoint: String
@@ -174,6 +176,9 @@ package struct RunningNode: Sendable {
   /// Where other nodes connect to.
   package let rpcAddress: String
   fileprivate let collecting: Task<Void, Never>
+
+  /// What the node knows of its cluster.
+  package var cluster: ClusterService { storage.cluster }
 
   /// Reads certificates again.
   package func reload() { servers.reload() }

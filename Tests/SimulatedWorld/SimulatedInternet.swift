@@ -119,6 +119,14 @@ package final class SimulatedInternet: @unchecked Sendable {
     }
   }
 
+  /// How many connections between two hosts are open, as one of them at least believes.
+  package func connectionCount(_ first: SimulatedHost, _ second: SimulatedHost) -> Int {
+    connections.count { connection in
+      let ends = connection.hosts
+      return ends[0] === first && ends[1] === second || ends[0] === second && ends[1] === first
+    }
+  }
+
   // MARK: Addresses
 
   func addRouter(_ address: SocketAddress) -> SimulatedRouter {
