@@ -106,6 +106,9 @@ package struct Node: Sendable {
     guard let joinToken else { return nil }
     let warning = storage.cluster.given(joinToken)
     if let warning { logger.warning(warning) }
+    if case .joining(let reason) = storage.cluster.standing {
+      logger.info("this node waits to join a cluster", [("reason", reason)])
+    }
     if case .ended = storage.cluster.standing {
       storage.database.close()
       throw NodeFailure(

@@ -171,8 +171,10 @@ extension SimulatedMembers {
     let able = livingMembers.filter { $0 !== founder && $0.members.count >= 4 }
     guard let first = pick(able), let firstID = first.id,
       let second = pick(
-        able.filter { $0 !== first && $0.id.map(first.members.contains) == true
-          && $0.members.contains(firstID) })
+        able.filter {
+          $0 !== first && $0.id.map(first.members.contains) == true
+            && $0.members.contains(firstID)
+        })
     else { return }
     try await separate(first, second)
     let done = Count()
