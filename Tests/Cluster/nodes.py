@@ -51,8 +51,8 @@ class Node(Server):
     """A node of a cluster. `wrapper` begins every start: a network namespace, say."""
 
     def __init__(self, folder, name, host="127.0.0.1", wrapper=(), bootstrap=()):
-        self.name, self.bootstrap, self.wrapper = name, list(bootstrap), list(wrapper)
-        self.rpc_host, self.rpc_port = host, free_port()
+        self.name, self.bootstrap = name, list(bootstrap)
+        self.rpc_host, self.rpc_port, self.wrapper = host, free_port(), list(wrapper)
         super().__init__(folder)
 
     def write_configuration(self, extra=""):
@@ -80,9 +80,9 @@ bootstrap_peers = [{peers}]
 enabled = false
 """)
 
-    def move(self):
-        """Gives the node another RPC port, from its next start on."""
-        self.rpc_port = free_port()
+    def move(self, host="127.0.0.1", wrapper=()):
+        """Gives the node another RPC address, from its next start on."""
+        self.rpc_host, self.rpc_port, self.wrapper = host, free_port(), list(wrapper)
         self.write_configuration()
         return self
 
@@ -208,8 +208,8 @@ class Nodes:
         self.all.append(node)
         return node
 
-    def founder(self, name="founder", **options):
-        return self.make(name, **options).start("--quickstart")
+    def founder(self, name="founder"):
+        return self.make(name).start("--quickstart")
 
     def cluster(self, *names):
         """A founder and members, all connected."""
