@@ -276,7 +276,7 @@ def test_half_open_handshakes_keep_nobody_out(nodes, cluster, stranger, figure):
         member.restart()
         figure("half-open: seconds until a member was back", round(mesh([founder, member]), 2))
         friend = nodes.make("friend").start("--join", token_for(founder))
-        figure("half-open: seconds until one more joined", round(friend.wait_joined(), 2))
+        figure("half-open: seconds until one more joined", round(friend.wait_joined(30), 2))
         mesh([founder, member, friend])
         figure("half-open: MiB above the quiet", round(memory.peak_above / 2**20, 1))
     assert memory.peak_above < MEMORY_LIMIT

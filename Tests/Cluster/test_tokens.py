@@ -198,6 +198,8 @@ def test_who_left_or_was_removed_does_not_come_back(nodes, founder):
                       ("removed", lambda n: founder.command("node", "remove", n.id, "--yes"))):
         node = nodes.make(name).start("--join", token)
         node.wait_joined()
+        # One that is not connected when it is removed cannot hear of it.
+        eventually(lambda: name in founder.sees() and "founder" in node.sees(), 10)
         end(node)
         text = node.waits("left its cluster or was removed", "--discard-data")
         assert "as a new node" in text and node.own["state"] == "ended"

@@ -116,6 +116,7 @@ def test_a_cut_of_one_way(wan, far, figure):
     everyone, _ = far
     first, second = everyone[1], everyone[2]
     wan("oneway", 2, 3)
+    # The first still hears the second's next question, and misses it from then on.
     figure("WAN: seconds until both noticed a cut of one way", round(eventually(
         lambda: not first.seen(second)["isUp"] and not second.seen(first)["isUp"],
         NOTICE_LIMIT + 2)[1], 2))
