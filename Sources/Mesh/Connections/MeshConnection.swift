@@ -353,6 +353,9 @@ package final class MeshConnection: Sendable {
 
   // MARK: The end
 
+  /// Ends a connection that was made and is not wanted: nobody runs it, and the other side may be serving it already.
+  func discard() { wire.stream.close() }
+
   /// Ends the connection; what was given to `send` before may still go out.
   ///
   /// May be called from anywhere, more than once; the first reason counts.

@@ -60,7 +60,10 @@ extension NodeMesh {
     guard let (secured, address) = await race(peer, candidates) else { return false }
     do {
       let control = try await handshake.greet(secured, cluster: cluster, lane: .control)
-      if let refusal = peer.admit(control) { throw refusal }
+      if let refusal = peer.admit(control) {
+        control.discard()
+        throw refusal
+      }
       await withTaskGroup(of: Bool.self) { group in
         group.addTask {
           await self.serve(control, peer)
@@ -105,7 +108,10 @@ extension NodeMesh {
             address, expecting: peer.node, applicationProtocol: NodeTLS.memberProtocol,
             over: network)
           let bulk = try await handshake.greet(secured, cluster: cluster, lane: .bulk)
-          if let refusal = peer.admit(bulk) { throw refusal }
+          if let refusal = peer.admit(bulk) {
+            bulk.discard()
+            throw refusal
+          }
           pause = Self.backOffMin
           await serve(bulk, peer)
         } catch {
