@@ -1,7 +1,9 @@
 // How much strangers may keep us busy: handshakes under way, in all and from one address.
 //
 // A handshake costs some 200 us of a processor and a kilobyte until it has ended or timed out. Peers whose addresses are
-// known have places of their own, so that strangers who take all others keep no member out.
+// known have places of their own, so that strangers who take all others keep no member out. Nor do they keep a joiner out:
+// who comes when all places of strangers are taken gets that of the one who has had his longest. An honest handshake
+// takes a few round trips, so that only a flood of some hundred a second, from as many addresses, is faster than it.
 
 import Base
 import Reactor
@@ -16,38 +18,72 @@ final class HandshakeLimits: Sendable {
   /// From addresses where peers were before.
   static let knownMax = 128
 
+  private struct Stranger {
+    var place: Place
+    var evict: @Sendable () -> Void
+  }
+
   private struct State {
-    var strangers = 0
+    /// The oldest first.
+    var strangers: [Stranger] = []
     var known = 0
     var byAddress: [UInt64: Int] = [:]
+    var nextNumber: UInt64 = 0
+
+    mutating func free(_ key: UInt64) {
+      let count = byAddress[key, default: 1] - 1
+      byAddress[key] = count > 0 ? count : nil
+    }
   }
 
   private let state = Mutex(State())
 
   /// A place for one handshake; `nil` when there is none.
-  func enter(_ address: SocketAddress?, isKnown: Bool) -> Place? {
+  ///
+  /// - Parameter evict: Ends the handshake, as another one gets its place; may be called on any thread.
+  func enter(
+    _ address: SocketAddress?, isKnown: Bool, evict: @escaping @Sendable () -> Void
+  ) -> Place? {
     let key = address.map(Self.key) ?? 0
-    return state.withLock { state in
-      let isFree =
-        isKnown ? state.known < Self.knownMax : state.strangers < Self.strangersMax
-      guard isFree, state.byAddress[key, default: 0] < Self.perAddressMax else { return nil }
+    let (place, evicted): (Place?, Stranger?) = state.withLock { state in
+      guard state.byAddress[key, default: 0] < Self.perAddressMax,
+        !isKnown || state.known < Self.knownMax
+      else { return (nil, nil) }
+      let place = Place(key: key, isKnown: isKnown, number: state.nextNumber)
+      state.nextNumber += 1
       state.byAddress[key, default: 0] += 1
-      if isKnown { state.known += 1 } else { state.strangers += 1 }
-      return Place(key: key, isKnown: isKnown)
+      if isKnown {
+        state.known += 1
+        return (place, nil)
+      }
+      state.strangers.append(Stranger(place: place, evict: evict))
+      guard state.strangers.count > Self.strangersMax else { return (place, nil) }
+      let oldest = state.strangers.removeFirst()
+      state.free(oldest.place.key)
+      return (place, oldest)
     }
+    evicted?.evict()
+    return place
   }
 
   /// What `enter` gives, for `leave`.
   struct Place {
     fileprivate var key: UInt64
     fileprivate var isKnown: Bool
+    fileprivate var number: UInt64
   }
 
   func leave(_ place: Place) {
     state.withLock { state in
-      if place.isKnown { state.known -= 1 } else { state.strangers -= 1 }
-      let count = state.byAddress[place.key, default: 1] - 1
-      state.byAddress[place.key] = count > 0 ? count : nil
+      if place.isKnown {
+        state.known -= 1
+      } else {
+        // Not there any more if it was given to another.
+        let index = state.strangers.firstIndex { $0.place.number == place.number }
+        guard let index else { return }
+        state.strangers.remove(at: index)
+      }
+      state.free(place.key)
     }
   }
 

@@ -7,7 +7,8 @@ import Synchronization
 extension NodeMesh {
   /// Serves a connection that somebody made.
   nonisolated(nonsending) func accept(_ stream: any ByteStream) async {
-    guard let place = limits.enter(stream.peerAddress, isKnown: isKnown(stream.peerAddress)) else {
+    let known = isKnown(stream.peerAddress)
+    guard let place = enter(stream, isKnown: known) else {
       metrics.refused.add()
       return
     }
@@ -20,7 +21,7 @@ extension NodeMesh {
       }
       if secured.stream.applicationProtocol == NodeTLS.joinerProtocol {
         // A joiner is a stranger as long as it asks.
-        guard let place = limits.enter(stream.peerAddress, isKnown: false) else { return }
+        guard let place = enter(stream, isKnown: false) else { return }
         defer { limits.leave(place) }
         await state.withLock(\.delegate)?.mesh(joining: secured.stream, key: secured.peer)
         return
@@ -31,6 +32,12 @@ extension NodeMesh {
       logger.debug(
         "a connection was refused", [("peer", stream.peerDescription), ("reason", "\(error)")])
     }
+  }
+
+  /// A place for a handshake on `stream`, which is closed when another one gets it.
+  private func enter(_ stream: any ByteStream, isKnown: Bool) -> HandshakeLimits.Place? {
+    let evicted = EvictedStream(stream: stream)
+    return limits.enter(stream.peerAddress, isKnown: isKnown) { evicted.stream.close() }
   }
 
   private nonisolated(nonsending) func secure(
@@ -70,4 +77,10 @@ extension NodeMesh {
     metrics.accepted.add()
     await serve(connection, peer)
   }
+}
+
+/// A stream whose place was given to another, to be closed.
+private struct EvictedStream: @unchecked Sendable {
+  // Safe because only `close` is called, which a socket's stream allows on any thread.
+  let stream: any ByteStream
 }
