@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct HandshakeLimitsTests {
   private static func address(_ number: Int) -> SocketAddress {
-    .ipv4(0x0A00_0000 + UInt32(number), port: 1)
+    .ipv4(address: 0x0A00_0000 + UInt32(number), port: 1)
   }
 
   @Test func theOldestStrangerMakesRoom() throws {

@@ -90,7 +90,10 @@ extension ClusterService {
         return nil
       }
       var holders = 0
-      while holders < wanted, let step = await group.next(), let isHeld = step {
+      var waitedFor = connected.count
+      // Who hears that this node leaves may hang up instead of answering.
+      while holders < wanted, waitedFor > 0, let step = await group.next(), let isHeld = step {
+        waitedFor -= 1
         if isHeld { holders += 1 }
       }
       // The others go on by gossip.
