@@ -1,10 +1,9 @@
 // Who gets a place for a handshake when there are more than places.
 
+import Mesh
 import Reactor
 import Synchronization
 import Testing
-
-@testable import Mesh
 
 @Suite struct HandshakeLimitsTests {
   private static func address(_ number: Int) -> SocketAddress {

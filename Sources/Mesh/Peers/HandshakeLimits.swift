@@ -6,15 +6,15 @@
 // takes a few round trips, so that only a flood of some hundred a second, from as many addresses, is faster than it.
 
 import Base
-import Reactor
+package import Reactor
 import Synchronization
 
 /// Counts handshakes under way.
-final class HandshakeLimits: Sendable {
+package final class HandshakeLimits: Sendable {
   /// From one IPv4 address, or one /64 of IPv6, which a home has: its nodes may all dial at once.
-  static let perAddressMax = 8
+  package static let perAddressMax = 8
   /// From all that are unknown together.
-  static let strangersMax = 64
+  package static let strangersMax = 64
   /// From addresses where peers were before.
   static let knownMax = 128
 
@@ -38,10 +38,12 @@ final class HandshakeLimits: Sendable {
 
   private let state = Mutex(State())
 
+  package init() {}
+
   /// A place for one handshake; `nil` when there is none.
   ///
   /// - Parameter evict: Ends the handshake, as another one gets its place; may be called on any thread.
-  func enter(
+  package func enter(
     _ address: SocketAddress?, isKnown: Bool, evict: @escaping @Sendable () -> Void
   ) -> Place? {
     let key = address.map(Self.key) ?? 0
@@ -67,13 +69,13 @@ final class HandshakeLimits: Sendable {
   }
 
   /// What `enter` gives, for `leave`.
-  struct Place {
+  package struct Place {
     fileprivate var key: UInt64
     fileprivate var isKnown: Bool
     fileprivate var number: UInt64
   }
 
-  func leave(_ place: Place) {
+  package func leave(_ place: Place) {
     state.withLock { state in
       if place.isKnown {
         state.known -= 1
