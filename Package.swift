@@ -127,7 +127,12 @@ let package = Package(
         "Base", "Blocks", "CShims", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld",
         "Tables", "TestStorage",
       ]),
-    tests("ClusterTests", ["Base", "Cluster", "Codecs", "Crypto", "SimulatedWorld"]),
+    tests(
+      "ClusterTests",
+      [
+        "Base", "Cluster", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld",
+        "TestStorage",
+      ]),
     tests("MeshTests", ["Base", "Codecs", "Crypto", "Mesh", "Reactor", "SimulatedWorld"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(

@@ -48,17 +48,16 @@ extension ClusterService {
     guard tries.mayTry(address, now: runtime.now) else {
       throw JoinRefused(.tooManyTries, "too many wrong tries from there: wait a minute")
     }
-    let now = runtime.wallNow
     do {
-      let (welcome, added) = try await store.database.write { [self] transaction in
-        try admit(request, joiner: joiner, exporter: exporter, now: now, in: transaction)
+      let outcomes = try await change { cluster, now in
+        try admit(request, joiner: joiner, exporter: exporter, now: now, to: &cluster)
       }
-      if let added {
+      if case .added(let id, _) = outcomes.first {
         logger.info(
           "a node was admitted", [("node", joiner.short), ("hostname", request.hostName)])
-        spread([added], except: nil)
+        spread([id], except: nil)
       }
-      return .admitted(welcome)
+      return try welcome()
     } catch let refused as JoinRefused {
       if refused.code == .wrongProof { tries.failed(address) }
       throw refused
@@ -67,16 +66,16 @@ extension ClusterService {
     }
   }
 
-  /// Decides, and admits, in one transaction: of two who come at once with an invite for one, one is refused.
+  /// Decides, and admits, in one change: of two who come at once with an invite for one, one is refused.
+  ///
+  /// - Returns: What came of the admission; nothing for one who is a member already, whose first answer was lost.
+  /// - Throws: `JoinRefused`.
   private func admit(
     _ request: JoinRequest, joiner: NodeID, exporter: [UInt8], now: WallTime,
-    in transaction: WriteTransaction
-  ) throws -> (welcome: JoinAnswer.Welcome, added: RecordID?) {
-    let (identity, cluster) = state.withLock { ($0.identity, $0.cluster) }
-    guard let identity, let cluster, cluster.membership.contains(own) else {
-      throw JoinRefused(.notReady, "the node that the token names is no member (any more)")
-    }
-    guard request.cluster == identity.cluster else {
+    to cluster: inout ClusterState
+  ) throws -> [MergeOutcome] {
+    guard cluster.membership.contains(own) else { throw JoinRefused.notMember }
+    guard request.cluster == cluster.cluster else {
       throw JoinRefused(.wrongCluster, "the token is of another cluster")
     }
     let named = cluster.invites(named: request.invite)
@@ -100,25 +99,27 @@ extension ClusterService {
         "this node has left the cluster or was removed from it, and its key never returns: start with an empty folder"
       )
     }
-    var added: RecordID?
-    if !cluster.membership.contains(joiner) {
-      if let refusal = cluster.refusal(of: invite, now: now) { throw JoinRefused(refusal) }
-      let admission = try Admission(
-        signing: AdmissionBody(
-          cluster: identity.cluster, subject: joiner, signer: own, invite: request.invite,
-          signed: now), with: key)
-      let outcomes = try merge([admission.bytes], now: now, in: transaction)
-      guard case .added = outcomes.first else {
-        throw JoinRefused(.notReady, "the cluster has no room for one more member")
-      }
-      added = admission.id
+    if cluster.membership.contains(joiner) { return [] }
+    if let refusal = cluster.refusal(of: invite, now: now) { throw JoinRefused(refusal) }
+    let admission = try Admission(
+      signing: AdmissionBody(
+        cluster: cluster.cluster, subject: joiner, signer: own, invite: request.invite,
+        signed: now), with: key)
+    let outcomes = cluster.merge([admission.bytes], now: now)
+    guard case .added = outcomes.first else {
+      throw JoinRefused(.notReady, "the cluster has no room for one more member")
     }
-    let state = state.withLock { $0.cluster?.encoded } ?? []
-    return (
+    return outcomes
+  }
+
+  /// What an admitted node adopts.
+  private func welcome() throws -> JoinAnswer {
+    let (identity, cluster) = state.withLock { ($0.identity, $0.cluster) }
+    guard let identity, let cluster else { throw JoinRefused.notMember }
+    return .admitted(
       JoinAnswer.Welcome(
         cluster: identity.cluster, clusterSecret: identity.secret, founder: identity.founder,
-        state: state), added
-    )
+        state: cluster.encoded))
   }
 }
 
@@ -131,6 +132,9 @@ struct JoinRefused: Error, Sendable {
     self.code = code
     self.text = text
   }
+
+  static let notMember = JoinRefused(
+    .notReady, "the node that the token names is no member (any more)")
 
   init(_ refusal: InviteRefusal) {
     switch refusal {

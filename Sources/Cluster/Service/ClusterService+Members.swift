@@ -58,9 +58,7 @@ extension ClusterService {
         milliseconds: runtime.wallNow.milliseconds + time.wholeNanoseconds / 1_000_000),
       zone: zone)
     let invite = try Invite(signing: body, with: key)
-    let outcomes = try await store.database.write { [self] transaction in
-      try merge([invite.bytes], now: runtime.wallNow, in: transaction)
-    }
+    let outcomes = try await change { cluster, now in cluster.merge([invite.bytes], now: now) }
     guard case .added = outcomes.first else {
       throw ClusterRefusal(
         "there are too many open invites: take some back (`grange invites`, `grange invite revoke`)"

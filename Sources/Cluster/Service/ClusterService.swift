@@ -80,6 +80,7 @@ package final class ClusterService: Sendable {
   let runtime: any Runtime
   let logger: Logger
   let tries = JoinTries()
+  private let turns = Turns()
   let state = Mutex(State())
 
   /// Reads what is known.
@@ -183,12 +184,8 @@ package final class ClusterService: Sendable {
   nonisolated(nonsending) func take(
     _ records: [[UInt8]], from source: NodeID?
   ) async throws -> [MergeOutcome] {
-    let wanted = source == nil ? records : unknownAndSigned(records)
-    guard !wanted.isEmpty else { return [] }
-    let now = runtime.wallNow
-    let outcomes = try await store.database.write { [self] transaction in
-      try merge(wanted, now: now, in: transaction)
-    }
+    guard !records.isEmpty else { return [] }
+    let outcomes = try await change { cluster, now in cluster.merge(records, now: now) }
     let added = outcomes.compactMap { outcome in
       if case .added(let id, _) = outcome { id } else { nil }
     }
@@ -200,32 +197,33 @@ package final class ClusterService: Sendable {
     return outcomes
   }
 
-  /// Merges into memory and disk, within a transaction: writes of the disk are in the order of the merges then.
-  func merge(
-    _ records: [[UInt8]], now: WallTime, in transaction: WriteTransaction
-  ) throws -> [MergeOutcome] {
-    try state.withLock { state in
-      guard var cluster = state.cluster else { throw NoCluster() }
-      // Not copied by the merge.
-      state.cluster = nil
-      defer { state.cluster = cluster }
-      let outcomes = cluster.merge(records, now: now)
-      for case .added(let id, let removed) in outcomes {
-        try store.put(cluster[id], in: transaction)
-        for id in removed { try store.drop(id, in: transaction) }
+  /// Changes the state, one change at a time: memory has it once the disk has.
+  ///
+  /// What is written is decided before the transaction, whose body the database may run more than once.
+  ///
+  /// - Parameter decide: Changes a copy of the state, at a wall time; it returns what came of each record. What it throws
+  ///   leaves everything as it was.
+  nonisolated(nonsending) func change(
+    _ decide: (inout ClusterState, WallTime) throws -> [MergeOutcome]
+  ) async throws -> [MergeOutcome] {
+    try await turns.take {
+      guard var cluster = state.withLock(\.cluster) else { throw NoCluster() }
+      let outcomes = try decide(&cluster, runtime.wallNow)
+      var added: [ClusterRecord] = []
+      var removed: [RecordID] = []
+      for case .added(let id, let dropped) in outcomes {
+        if let record = cluster[id] { added.append(record) }
+        removed += dropped
       }
+      guard !added.isEmpty || !removed.isEmpty else { return outcomes }
+      let (puts, drops) = (added, removed)
+      try await store.database.write { [store] transaction in
+        for record in puts { try store.put(record, in: transaction) }
+        for id in drops { try store.drop(id, in: transaction) }
+      }
+      let changed = cluster
+      state.withLock { $0.cluster = changed }
       return outcomes
-    }
-  }
-
-  /// Those of `records` that are new and whose signatures are right: to look costs time that the database's writer has not.
-  private func unknownAndSigned(_ records: [[UInt8]]) -> [[UInt8]] {
-    let known = state.withLock(\.cluster)
-    return records.filter { bytes in
-      guard let known, let record = try? ClusterRecord(decoding: bytes),
-        known[record.id] == nil
-      else { return false }
-      return record.isSignatureValid
     }
   }
 
