@@ -55,6 +55,38 @@ extension ByteStream {
 
   package var peerAddress: SocketAddress? { nil }
 
+  /// Reads `count` bytes, no more, and gives them to `body`: for what is small and comes before its reader knows more.
+  ///
+  /// - Throws: as `read`; `StreamError.disconnected` when the stream ends before; what `body` throws.
+  package nonisolated(nonsending) func readExactly<Value>(
+    _ count: Int, deadline: MonotonicInstant, _ body: (UnsafeRawBufferPointer) throws -> Value
+  ) async throws -> Value {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 1)
+    defer { buffer.deallocate() }
+    var filled = 0
+    while filled < count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<count])
+      let read = try await read(into: rest, deadline: deadline)
+      guard read > 0 else { throw StreamError.disconnected(errno: 0) }
+      filled += read
+    }
+    return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+  }
+
+  /// Writes `bytes`, of which it makes a copy that lies still: for what is small.
+  ///
+  /// - Throws: as `write`.
+  package nonisolated(nonsending) func write(
+    _ bytes: [UInt8], deadline: MonotonicInstant
+  ) async throws {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: max(bytes.count, 1), alignment: 1)
+    defer { buffer.deallocate() }
+    buffer.copyBytes(from: bytes)
+    try await write(
+      UnsafeRawBufferPointer(rebasing: buffer[..<bytes.count]), deadline: deadline)
+  }
+
   package func limitUnsent(toBytes bytes: Int) {}
 }
 

@@ -164,34 +164,17 @@ enum JoinWire {
   static nonisolated(nonsending) func read(
     _ stream: TLSStream, max: Int, deadline: MonotonicInstant
   ) async throws -> [UInt8] {
-    let prefix = try await readExactly(stream, JoinFrame.lengthBytes, deadline: deadline)
-    guard let length = JoinFrame.length(prefix, max: max) else { throw BinaryError.overLimit }
-    return try await readExactly(stream, length, deadline: deadline)
-  }
-
-  private static nonisolated(nonsending) func readExactly(
-    _ stream: TLSStream, _ count: Int, deadline: MonotonicInstant
-  ) async throws -> [UInt8] {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 1)
-    defer { buffer.deallocate() }
-    var filled = 0
-    while filled < count {
-      let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<count])
-      let read = try await stream.read(into: piece, deadline: deadline)
-      guard read > 0 else { throw StreamError.disconnected(errno: 0) }
-      filled += read
+    let length = try await stream.readExactly(JoinFrame.lengthBytes, deadline: deadline) {
+      JoinFrame.length($0, max: max)
     }
-    return [UInt8](buffer[..<count])
+    guard let length else { throw BinaryError.overLimit }
+    return try await stream.readExactly(length, deadline: deadline) { [UInt8]($0) }
   }
 
   /// Writes a record behind its length.
   static nonisolated(nonsending) func write(
     _ record: [UInt8], to stream: TLSStream, deadline: MonotonicInstant
   ) async throws {
-    let bytes = JoinFrame.framed(record)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
-    defer { buffer.deallocate() }
-    buffer.copyBytes(from: bytes)
-    try await stream.write(UnsafeRawBufferPointer(buffer), deadline: deadline)
+    try await stream.write(JoinFrame.framed(record), deadline: deadline)
   }
 }

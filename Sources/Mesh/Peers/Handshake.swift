@@ -117,42 +117,26 @@ struct Handshake: Sendable {
   private static nonisolated(nonsending) func readHello(
     _ stream: TLSStream, deadline: MonotonicInstant
   ) async throws -> Hello {
-    let head = try await read(FrameHead.byteCount, from: stream, deadline: deadline) {
-      bytes throws(MeshError) in try FrameHead(bytes)
+    let head = try await stream.readExactly(FrameHead.byteCount, deadline: deadline) {
+      try FrameHead($0)
     }
     guard head.payloadBytes <= Hello.bytesMax else {
       throw MeshError.violation("the hello is too long")
     }
-    return try await read(head.payloadBytes, from: stream, deadline: deadline) {
-      bytes throws(MeshError) in
+    return try await stream.readExactly(head.payloadBytes, deadline: deadline) { bytes in
       switch head.kind {
       case .hello:
         var reader = BinaryReader(bytes)
-        guard let hello = try? Hello(&reader) else { throw .violation("the hello is malformed") }
+        guard let hello = try? Hello(&reader) else {
+          throw MeshError.violation("the hello is malformed")
+        }
         return hello
       case .close:
         let (code, text) = try Notice.decode(bytes)
-        throw .disconnected(CloseReason(rawValue: code) ?? .broken, text)
-      default: throw .violation("the first frame is no hello")
+        throw MeshError.disconnected(CloseReason(rawValue: code) ?? .broken, text)
+      default: throw MeshError.violation("the first frame is no hello")
       }
     }
-  }
-
-  /// Reads `count` bytes, no more, and gives them to `body`.
-  private static nonisolated(nonsending) func read<Value>(
-    _ count: Int, from stream: TLSStream, deadline: MonotonicInstant,
-    _ body: (UnsafeRawBufferPointer) throws(MeshError) -> Value
-  ) async throws -> Value {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 1)
-    defer { buffer.deallocate() }
-    var filled = 0
-    while filled < count {
-      let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<count])
-      let read = try await stream.read(into: piece, deadline: deadline)
-      guard read > 0 else { throw StreamError.disconnected(errno: 0) }
-      filled += read
-    }
-    return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
   }
 
   private static nonisolated(nonsending) func send(
@@ -161,9 +145,6 @@ struct Handshake: Sendable {
     var frame: [UInt8] = []
     FrameHead(kind, payloadBytes: payload.count).append(to: &frame)
     frame += payload
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: frame.count, alignment: 1)
-    defer { buffer.deallocate() }
-    buffer.copyBytes(from: frame)
-    try await stream.write(UnsafeRawBufferPointer(buffer), deadline: deadline)
+    try await stream.write(frame, deadline: deadline)
   }
 }
