@@ -31,12 +31,13 @@ final class NodeCluster: AdminCluster {
   var own: NodeID { service.own }
 
   var whyNothingIsStored: String? {
-    switch service.standing {
+    // Every S3 request asks.
+    if service.isHolder { return nil }
+    return switch service.standing {
     case .fresh: nil
     case .joining(let reason): "This node waits to join a cluster and stores nothing: \(reason)"
     case .ended:
       "This node is no member of its cluster any more and serves nothing: see `grange status`"
-    case .member where service.isHolder: nil
     case .member:
       "This node is a member of the cluster and stores nothing yet: use \(founderName), which holds all objects"
     }

@@ -3,8 +3,6 @@
 
 /// Lengths before messages.
 package enum JoinFrame {
-  /// What the protocol is called when TLS begins.
-  package static let protocolName = "grange-join/1"
   /// The bytes of a length.
   package static let lengthBytes = 4
 

@@ -32,6 +32,7 @@ extension ClusterService {
     body.zone = options.zone ?? invitedZone(cluster) ?? before?.zone ?? options.hostName
     body.capacityBytes = capacity
     body.program = options.program
+    body.protocols = .own
     body.addresses = ownAddresses(mesh)
     if var before {
       before.sequence = body.sequence

@@ -17,10 +17,10 @@ extension ClusterService {
   ///
   /// - Throws: `WaitsToJoin` on a node that was given a token.
   package func foundIfFresh(in transaction: WriteTransaction) throws {
-    let (isKnown, joining) = state.withLock { ($0.identity != nil, $0.joining?.reason) }
-    if isKnown { return }
+    // Every change of a row asks.
+    if state.withLock({ $0.identity != nil }) { return }
     guard try !store.hasIdentity(in: transaction) else { return }
-    if let joining { throw WaitsToJoin(reason: joining) }
+    if let joining = state.withLock({ $0.joining?.reason }) { throw WaitsToJoin(reason: joining) }
     let identity = ClusterIdentity(founding: own, random: runtime.random)
     let admission = try Admission(
       signing: AdmissionBody(

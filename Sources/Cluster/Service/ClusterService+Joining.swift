@@ -31,6 +31,7 @@ extension ClusterService {
     } catch {
       if let identity { return keeps(identity, "the join token cannot be read (\(error))") }
       state.withLock { $0.joining = Joining(token: nil, reason: "\(error)") }
+      noteHolding()
       return nil
     }
     guard let identity else {
@@ -39,6 +40,7 @@ extension ClusterService {
         return state.joining?.task
       }
       before?.cancel()
+      noteHolding()
       beginJoining()
       return nil
     }
@@ -144,7 +146,7 @@ extension ClusterService {
       cluster: token.cluster, invite: token.invite,
       proof: JoinProof.sign(
         exporter: exporter, invite: token.invite, joiner: own, with: token.secret),
-      hostName: options.hostName, protocols: ProtocolRange(1, 1), zone: options.zone)
+      hostName: options.hostName, protocols: .own, zone: options.zone)
     let deadline = runtime.now + Self.answerMax
     try await JoinWire.write(request.encoded, to: stream, deadline: deadline)
     return try JoinAnswer(
@@ -168,12 +170,20 @@ extension ClusterService {
       state.cluster = cluster
       state.joining = nil
     }
+    noteHolding()
     logger.info("joined", [("cluster", String(identity.cluster.hex.prefix(8)))])
     memberChanged()
     await announce()
   }
 
   private struct HasCluster: Error {}
+}
+
+extension ProtocolRange {
+  /// What this program speaks.
+  static var own: ProtocolRange {
+    ProtocolRange(Hello.protocols.lowerBound, Hello.protocols.upperBound)
+  }
 }
 
 extension PeerAddress {

@@ -81,6 +81,7 @@ package final class ClusterService: Sendable {
   let logger: Logger
   let tries = JoinTries()
   private let turns = Turns()
+  private let holds = Atomic(true)
   let state = Mutex(State())
 
   /// Reads what is known.
@@ -113,6 +114,7 @@ package final class ClusterService: Sendable {
       state.identity = identity
       state.cluster = cluster
     }
+    noteHolding()
   }
 
   // MARK: Life
@@ -165,10 +167,17 @@ package final class ClusterService: Sendable {
   }
 
   /// Whether this node holds objects: as long as there is one holder, the founder, and a node that may become one.
-  package var isHolder: Bool {
+  ///
+  /// Asked by every request.
+  package var isHolder: Bool { holds.load(ordering: .relaxed) }
+
+  /// Computes `isHolder` anew; to be called after every change of what it depends on.
+  func noteHolding() {
     state.withLock { state in
-      guard let cluster = state.cluster else { return state.joining == nil }
-      return cluster.founder == own && cluster.membership.contains(own)
+      let isHolder =
+        state.cluster.map { $0.founder == own && $0.membership.contains(own) }
+        ?? (state.joining == nil)
+      holds.store(isHolder, ordering: .relaxed)
     }
   }
 
@@ -223,6 +232,7 @@ package final class ClusterService: Sendable {
       }
       let changed = cluster
       state.withLock { $0.cluster = changed }
+      noteHolding()
       return outcomes
     }
   }

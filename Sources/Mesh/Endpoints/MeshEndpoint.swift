@@ -15,7 +15,7 @@ package protocol MeshMessage: Sendable {
 
 /// A question of one type and its answer of another, with no body on either side.
 package struct MeshEndpoint<Request: MeshMessage, Answer: MeshMessage>: Sendable {
-  /// The name on the wire, such as `cluster/merge`.
+  /// The name on the wire, such as `cluster/push`.
   package let name: StaticString
   package let lane: MeshLane
   /// The most bytes of a question, and of an answer.
