@@ -104,11 +104,7 @@ package final class ObjectWriter {
   private func finish() async throws -> ObjectContent {
     guard usesBlocks else { return .inline(inline) }
     do {
-      return try await ModelError.translating {
-        let content = try await pipeline.finish()
-        try session.requireAlive()
-        return content
-      }
+      return try await pipeline.finish()
     } catch {
       // The last blocks fail only here: `append` does not wait for them.
       await abandon()

@@ -114,11 +114,16 @@ package final class BlockPipeline {
   }
 
   /// Waits until all blocks are durable, and says where the bytes are.
+  ///
+  /// - Throws: `writeRefused` when the upload was silent for as long as the reaper waits.
   func finish() async throws -> ObjectContent {
-    while !storing.isEmpty { try await finishFirst() }
-    if chunkCount == 0, listed.count <= Self.blocksInRowMax { return .blocks(listed) }
-    if !listed.isEmpty { try await writeManifestRow() }
-    return .manifest
+    try await ModelError.translating {
+      while !storing.isEmpty { try await finishFirst() }
+      let fitsTheRow = chunkCount == 0 && listed.count <= Self.blocksInRowMax
+      if !fitsTheRow, !listed.isEmpty { try await writeManifestRow() }
+      try session.requireAlive()
+      return fitsTheRow ? .blocks(listed) : .manifest
+    }
   }
 
   /// Waits until nothing is under way, whatever came of it.

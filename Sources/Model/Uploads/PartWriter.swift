@@ -92,11 +92,7 @@ package final class PartWriter {
   /// Where the bytes are, once they are durable.
   private func finish() async throws -> ObjectContent {
     do {
-      return try await ModelError.translating {
-        let content = try await pipeline.finish()
-        try session.requireAlive()
-        return content
-      }
+      return try await pipeline.finish()
     } catch {
       // The last blocks fail only here: `append` does not wait for them.
       await abandon()

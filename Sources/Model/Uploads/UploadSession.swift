@@ -22,7 +22,7 @@ final class UploadSession {
   /// The row that the blocks are for.
   let owner: BlockOwner
   private let parts: StoreParts
-  private var bucket: Bucket
+  private let bucket: Bucket
   private let begun: WallTime
   private var opening: Pending<Void>?
   private var renewed: MonotonicInstant
