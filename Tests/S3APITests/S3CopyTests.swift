@@ -29,18 +29,20 @@ import Testing
     return headers
   }
 
-  @Test(arguments: [("small", small), ("large", large)])
-  func aCopyOutlivesItsSource(_ row: (key: String, bytes: [UInt8])) throws {
+  /// The arguments are keys alone: Swift Testing prints what it is given.
+  @Test(arguments: ["small", "large"])
+  func aCopyOutlivesItsSource(_ key: String) throws {
+    let bytes = key == "small" ? Self.small : Self.large
     try SimulatedS3.run { node in
       try await Self.fill(node)
       try await node.expect(200, "PUT", "/other")
-      let etag = try await node.expect(200, "HEAD", "/bucket/\(row.key)").headers["etag"]
+      let etag = try await node.expect(200, "HEAD", "/bucket/\(key)").headers["etag"]
       let copied = try await node.expect(
-        200, "PUT", "/other/copy", headers: Self.source("/bucket/\(row.key)"))
+        200, "PUT", "/other/copy", headers: Self.source("/bucket/\(key)"))
       #expect(try copied.xml().text(of: "ETag") == etag)
-      try await node.expect(204, "DELETE", "/bucket/\(row.key)")
+      try await node.expect(204, "DELETE", "/bucket/\(key)")
       let get = try await node.expect(200, "GET", "/other/copy")
-      #expect(get.body == row.bytes)
+      #expect(get.body == bytes)
       #expect(get.headers["etag"] == etag)
     }
   }
