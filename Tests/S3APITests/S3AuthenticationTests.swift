@@ -111,15 +111,12 @@ import Testing
     let large = [UInt8](repeating: 1, count: (256 << 10) + 1)
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
-      let signer = RequestSigner(
-        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
-        region: SimulatedS3.region)
       let cases: [([UInt8], [UInt8], Int)] = [
         ([1], [1], 200), ([1], [2], 403), ([], [], 200), (large, large, 400),
       ]
       for (signed, sent, status) in cases {
         var headers: HTTPHeaders = ["Host": "s3.test"]
-        signer.sign(
+        SimulatedS3.signer.sign(
           method: "PUT", target: RequestTarget(path: Array("/bucket/k".utf8)), headers: &headers,
           payloadHash: Hex.encode(Digests.sha256(signed)), statesPayloadHash: false,
           at: node.runtime.wallNow)
@@ -197,10 +194,7 @@ import Testing
       _ = try await node.store.accessKeys.update(
         SimulatedS3.accessKeyID, expiration: .some(node.runtime.wallNow))
       var headers: HTTPHeaders = ["Host": "s3.test"]
-      let signer = RequestSigner(
-        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret, region: SimulatedS3.region
-      )
-      signer.sign(
+      SimulatedS3.signer.sign(
         method: "PUT", target: RequestTarget(path: Array("/bucket/k".utf8)), headers: &headers,
         payloadHash: Hex.encode(Digests.sha256(Array(body.utf8))), statesPayloadHash: false,
         at: node.runtime.wallNow)
@@ -306,14 +300,8 @@ import Testing
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
       try await node.expect(200, "PUT", "/bucket/k", body: [1, 2, 3])
-      let signer = RequestSigner(
-        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
-        region: SimulatedS3.region)
-      let url = signer.presign(
-        method: "PUT",
-        target: RequestTarget(
-          path: Array("/bucket/k".utf8), query: [FormField(row.name, row.value)]),
-        headers: ["Host": "s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      let url = node.presigned(
+        "PUT", "/bucket/k", query: [FormField(row.name, row.value)])
       let answer = try await node.send("PUT", url, body: [4], signing: nil)
       #expect(answer.status == row.status, "\(answer.text)")
       let get = try await node.expect(200, "GET", "/bucket/k")
@@ -336,14 +324,8 @@ import Testing
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
       try await node.expect(200, "PUT", "/bucket/k", body: [1, 2, 3])
-      let signer = RequestSigner(
-        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
-        region: SimulatedS3.region)
-      let url = signer.presign(
-        method: "GET",
-        target: RequestTarget(
-          path: Array("/bucket/k".utf8), query: [FormField(row.name, row.value)]),
-        headers: ["Host": "s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      let url = node.presigned(
+        "GET", "/bucket/k", query: [FormField(row.name, row.value)])
       let answer = try await node.send("GET", url, signing: nil)
       #expect(answer.status == row.status, "\(answer.text)")
       if let body = row.body { #expect(answer.body == body) }
@@ -360,15 +342,9 @@ import Testing
   func aHeaderInAQueryComesOnce(second: String) throws {
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
-      let signer = RequestSigner(
-        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
-        region: SimulatedS3.region)
-      let url = signer.presign(
-        method: "PUT",
-        target: RequestTarget(
-          path: Array("/bucket/k".utf8),
-          query: [FormField("x-amz-acl", "private"), FormField(second, "public-read")]),
-        headers: ["Host": "s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      let url = node.presigned(
+        "PUT", "/bucket/k",
+        query: [FormField("x-amz-acl", "private"), FormField(second, "public-read")])
       #expect(try await node.send("PUT", url, signing: nil).code == "InvalidRequest")
     }
   }
@@ -379,12 +355,7 @@ import Testing
       try await node.expect(200, "PUT", "/first")
       try await node.expect(200, "PUT", "/second")
       try await node.expect(200, "PUT", "/second/k", body: [1])
-      let signer = RequestSigner(
-        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
-        region: SimulatedS3.region)
-      let url = signer.presign(
-        method: "GET", target: RequestTarget(path: Array("/k".utf8)),
-        headers: ["Host": "first.s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
+      let url = node.presigned("GET", "/k", host: "first.s3.test")
       for (authority, status) in [("second.s3.test", 400), ("first.s3.test", 404)] {
         let answer = try await node.send(
           "GET", "http://\(authority)\(url)", host: "first.s3.test", signing: nil)
@@ -396,16 +367,9 @@ import Testing
   @Test func presignedURLsWork() throws {
     try SimulatedS3.run { node in
       try await node.expect(200, "PUT", "/bucket")
-      let signer = RequestSigner(
-        accessKeyID: SimulatedS3.accessKeyID, secret: SimulatedS3.secret,
-        region: SimulatedS3.region)
-      let url = { (method: String) in
-        signer.presign(
-          method: method, target: RequestTarget(path: Array("/bucket/a b".utf8)),
-          headers: ["Host": "s3.test"], expirySeconds: 60, at: node.runtime.wallNow)
-      }
-      #expect(try await node.send("PUT", url("PUT"), body: [1, 2], signing: nil).status == 200)
-      let get = url("GET")
+      let put = node.presigned("PUT", "/bucket/a b")
+      #expect(try await node.send("PUT", put, body: [1, 2], signing: nil).status == 200)
+      let get = node.presigned("GET", "/bucket/a b")
       #expect(try await node.send("GET", get, signing: nil).body == [1, 2])
       try await node.runtime.sleep(for: .seconds(61))
       #expect(try await node.send("GET", get, signing: nil).code == "AccessDenied")

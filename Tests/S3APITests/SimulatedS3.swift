@@ -150,6 +150,21 @@ final class SimulatedS3: Sendable {
       body: try await response.collect(maxBytes: 64 << 20))
   }
 
+  /// Signs with the access key that every store has.
+  static let signer = RequestSigner(accessKeyID: accessKeyID, secret: secret, region: region)
+
+  /// A target that holds for a minute.
+  ///
+  /// - Parameter path: Not escaped.
+  func presigned(
+    _ method: String, _ path: String, query: [FormField] = [], host: String = "s3.test",
+    by signer: RequestSigner = signer
+  ) -> String {
+    signer.presign(
+      method: method, target: RequestTarget(path: Array(path.utf8), query: query),
+      headers: ["Host": host], expirySeconds: 60, at: runtime.wallNow)
+  }
+
   /// Sends a request without a body and without saying so, which `client` does not; the answer as it travels.
   func sendWithoutLength(_ method: String, _ target: String) async throws -> String {
     try await sendHead(method, target)
@@ -157,10 +172,8 @@ final class SimulatedS3: Sendable {
 
   /// Sends the head of a request with more `lines`, and nothing behind it; the answer as it travels.
   func sendHead(_ method: String, _ target: String, _ lines: String...) async throws -> String {
-    let signer = RequestSigner(
-      accessKeyID: Self.accessKeyID, secret: Self.secret, region: Self.region)
     var headers: HTTPHeaders = ["Host": "s3.test"]
-    signer.sign(
+    Self.signer.sign(
       method: method, target: try RequestTarget(HTTPRequestHead(method: method, target: target)),
       headers: &headers, payloadHash: PayloadIntegrity.unsignedText, at: runtime.wallNow)
     let fields =
