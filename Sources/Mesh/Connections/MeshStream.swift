@@ -11,9 +11,8 @@ import Synchronization
 /// One side of a stream.
 package final class MeshStream: Sendable {
   private struct State: ~Copyable {
-    /// Received and not read; its first `inboxStart` bytes are.
-    var inbox: [UInt8] = []
-    var inboxStart = 0
+    /// Received and not read.
+    var inbox = StreamInbox()
     var peerHasEnded = false
     var weHaveEnded = false
     /// How many bytes may be sent.
@@ -27,8 +26,6 @@ package final class MeshStream: Sendable {
     var reader = Parking()
     var writer = Parking()
     var handler: Task<Void, Never>?
-
-    var inboxBytes: Int { inbox.count - inboxStart }
   }
 
   /// The number on the wire.
@@ -79,13 +76,9 @@ package final class MeshStream: Sendable {
     while true {
       var owed = 0
       let count: Int? = try state.withLock { state throws -> Int? in
-        let count = min(max, state.inboxBytes)
+        let count = state.inbox.take(max: max, body)
         if count > 0 {
-          state.inbox.withUnsafeBytes { inbox in
-            let end = state.inboxStart + count
-            body(UnsafeRawBufferPointer(rebasing: inbox[state.inboxStart..<end]))
-          }
-          owed = consume(count, &state)
+          owed = didRead(count, &state)
           return count
         }
         try check(&state)
@@ -93,17 +86,13 @@ package final class MeshStream: Sendable {
       }
       if owed > 0 { connection.sendCredit(id, owed) }
       if let count { return count }
-      await park(.reader) { $0.inboxBytes > 0 || $0.peerHasEnded }
+      await park(.reader) { !$0.inbox.isEmpty || $0.peerHasEnded }
     }
   }
 
-  /// Drops bytes that were read; returns how much credit is to be given back now.
-  private func consume(_ count: Int, _ state: inout State) -> Int {
-    state.inboxStart += count
-    if state.inboxStart == state.inbox.count {
-      state.inbox.removeAll(keepingCapacity: !state.peerHasEnded)
-      state.inboxStart = 0
-    }
+  /// Notes bytes that were read; returns how much credit is to be given back now.
+  private func didRead(_ count: Int, _ state: inout State) -> Int {
+    if state.peerHasEnded, state.inbox.isEmpty { state.inbox.drop() }
     state.owed += count
     guard state.owed >= windowBytes / 2, !state.peerHasEnded else { return 0 }
     defer { state.owed = 0 }
@@ -232,7 +221,7 @@ package final class MeshStream: Sendable {
       guard bytes.count <= state.granted else { throw .violation("more bytes than were granted") }
       state.granted -= bytes.count
       // Who gave up reads no more.
-      if state.failure == nil { state.inbox.append(contentsOf: bytes) }
+      if state.failure == nil { state.inbox.append(bytes) }
       state.peerHasEnded = isEnd
       state.reader.wake()
       return !(isEnd && state.weHaveEnded)
@@ -260,8 +249,7 @@ package final class MeshStream: Sendable {
         return (false, nil)
       }
       state.failure = error
-      state.inbox = []
-      state.inboxStart = 0
+      state.inbox.drop()
       state.reader.wake()
       state.writer.wake()
       defer { state.handler = nil }
