@@ -128,6 +128,42 @@ import Testing
     }
   }
 
+  /// A peer that opens streams and resets them at once, while answers do not notice that they are cancelled.
+  @Test func whoResetsAtOnceMakesUsBeginNoMore() throws {
+    let runtime = SimulatedRuntime(seed: 6)
+    try runtime.run {
+      let answers = Mutex((underWay: 0, most: 0))
+      let endpoints = EndpointRegistry { registry in
+        registry.stream("test/stubborn") { stream in
+          answers.withLock {
+            $0.underWay += 1
+            $0.most = max($0.most, $0.underWay)
+          }
+          await runtime.spawn { try? await runtime.sleep(for: .seconds(30)) }.value
+          answers.withLock { $0.underWay -= 1 }
+          try await stream.write([1], isEnd: true)
+        }
+      }
+      let pair = SimulatedPair(runtime)
+      func open() async throws -> MeshStream {
+        try await pair.dialler.open(
+          "test/stubborn", deadline: .distantFuture, first: [], isEnd: true)
+      }
+      try await pair.serving(endpoints) { pair in
+        for _ in 0..<2000 { try await open().cancel() }
+        try await runtime.sleep(for: .seconds(1))
+        #expect(answers.withLock(\.most) == 2 * MeshLane.control.streamsMax)
+        let refused = try await open()
+        await #expect(throws: MeshError.reset(.overloaded, "earlier answers are still under way")) {
+          _ = try await refused.readAll()
+        }
+        try await runtime.sleep(for: .seconds(60))
+        #expect(answers.withLock(\.underWay) == 0)
+        #expect(try await open().readAll() == [1])
+      }
+    }
+  }
+
   @Test func aPeerThatFallsSilentIsTakenForDeadWithinTenSeconds() throws {
     let runtime = SimulatedRuntime(seed: 5)
     try runtime.run {

@@ -148,7 +148,7 @@ extension MeshConnection {
     guard let handler = services.endpoints.handler(open.endpoint) else {
       return stream.cancel(.unknownEndpoint, "the endpoint \(open.endpoint) is unknown here")
     }
-    stream.answer(by: runtime.spawn { await handler.answer(stream) })
+    answer(stream, by: handler)
   }
 
   private func pinged(

@@ -24,6 +24,8 @@ package final class MeshConnection: Sendable {
     var streams: [UInt64: MeshStream] = [:]
     var ownOpen = 0
     var peersOpen = 0
+    /// Answers under way, also on streams that are over: who is cancelled takes a while to end.
+    var answering = 0
     var nextID: UInt64
     /// The highest number of a stream that the peer has opened.
     var peersLast: UInt64 = 0
@@ -186,6 +188,23 @@ package final class MeshConnection: Sendable {
       }
       return nil
     }
+  }
+
+  /// Lets `handler` answer a stream that the peer has opened.
+  ///
+  /// A peer that resets its streams may open others at once; what it made us begin is bounded all the same.
+  func answer(_ stream: MeshStream, by handler: MeshHandler) {
+    let hasRoom = state.withLock { state in
+      guard state.answering < 2 * lane.streamsMax else { return false }
+      state.answering += 1
+      return true
+    }
+    guard hasRoom else { return stream.cancel(.overloaded, "earlier answers are still under way") }
+    stream.answer(
+      by: runtime.spawn { [self] in
+        await handler.answer(stream)
+        state.withLock { $0.answering -= 1 }
+      })
   }
 
   // MARK: Sending
