@@ -47,6 +47,8 @@ package final class NodeMesh: Sendable {
     /// In the order of their IDs.
     var order: [Peer] = []
     var dialling: [NodeID: Task<Void, Never>] = [:]
+    /// Of peers that are gone and are still told so; few are ever removed.
+    var leaving: [Task<Void, Never>] = []
     var listening: Task<Void, Never>?
     var delegate: (any MeshDelegate)?
     var isStopped = false
@@ -121,7 +123,10 @@ package final class NodeMesh: Sendable {
     listener.close()
     let (peers, dialling, listening) = state.withLock { state in
       state.isStopped = true
-      return (state.order, state.order.compactMap { state.dialling[$0.node] }, state.listening)
+      return (
+        state.order, state.order.compactMap { state.dialling[$0.node] } + state.leaving,
+        state.listening
+      )
     }
     for peer in peers { peer.leave(.disconnected(.stopping, "the node stops")) }
     for task in dialling { task.cancel() }
@@ -131,6 +136,7 @@ package final class NodeMesh: Sendable {
     state.withLock { state in
       state.delegate = nil
       state.dialling = [:]
+      state.leaving = []
     }
   }
 
@@ -166,8 +172,9 @@ package final class NodeMesh: Sendable {
       let gone = state.order.filter { !wanted.contains($0.node) }
       for peer in gone {
         state.peers[peer.node] = nil
-        state.dialling[peer.node]?.cancel()
-        state.dialling[peer.node] = nil
+        guard let task = state.dialling.removeValue(forKey: peer.node) else { continue }
+        // Who is cancelled says no goodbye; a task that serves ends with its connections.
+        if peer.connection(.control) == nil { task.cancel() } else { state.leaving.append(task) }
       }
       for node in wanted.sorted() where node != own && state.peers[node] == nil {
         let peer = Peer(node, own: own)
