@@ -1,4 +1,5 @@
 import Base
+import Codecs
 import Glibc
 import SimulatedWorld
 import Testing
@@ -49,15 +50,37 @@ struct SimulationTests {
 
   private static var processorSeconds: Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
 
-  /// Seeds that show faults which are not mended yet (docs/testing.md, "Simulation"): on request until they are.
-  @Test(
-    "members agree, whatever happened, and everything did happen",
-    .enabled(if: getenv("GRANGE_SIM_FIXED") != nil))
+  @Test("members agree, whatever happened, and everything did happen")
   func fixedSeeds() throws {
     var tally = Tally()
     for seed: UInt64 in 1...16 { tally += try Self.play(seed: seed).tally }
     print(tally.text)
     for (name, value) in tally.all { #expect(value > 0, "\(name) did not happen") }
+  }
+
+  @Test("a member that nobody hears cannot leave, and can once it is heard")
+  func leaving() throws {
+    try SimulatedRuntime.withWorld(seed: 1) { world in
+      let members = SimulatedMembers(world)
+      members.addFounder()
+      members.founder.start()
+      try await world.sleep(for: .seconds(1))
+      let token = try #require(await members.invite(on: members.founder, uses: 1))
+      let node = members.addNode(isPlain: true)
+      node.token = token
+      node.start()
+      try await world.sleep(for: .seconds(10))
+      world.net.isolate(node.host)
+      try await world.sleep(for: .seconds(12))
+      #expect(try await node.admin("POST", "/v2/LeaveCluster").status == 409)
+      #expect(node.isMember)
+      world.net.heal()
+      try await world.sleep(for: .seconds(90))
+      let answer = try await node.admin("POST", "/v2/LeaveCluster")
+      #expect(answer.status == 200, "\(answer.body.serialize())")
+      try await world.sleep(for: .seconds(1))
+      #expect(!node.isMember && members.founder.members == [members.founder.id])
+    }
   }
 
   @Test("a seed repeats itself exactly")

@@ -43,8 +43,11 @@ extension ClusterService {
   }
 
   /// Sends records to `node`; `true` once they are durable there.
+  ///
+  /// - Parameter ends: Whether they end this node's membership: who has taken them may end the connection instead of
+  ///   answering, and says why.
   nonisolated(nonsending) func pushed(
-    _ records: [[UInt8]], to node: NodeID, within time: Duration = pushMax
+    _ records: [[UInt8]], to node: NodeID, within time: Duration = pushMax, ends: Bool = false
   ) async -> Bool {
     guard let mesh else { return false }
     do {
@@ -52,6 +55,8 @@ extension ClusterService {
         _ = try await mesh.call(
           ClusterEndpoints.push, node, message, deadline: runtime.now + time)
       }
+      return true
+    } catch MeshError.disconnected(.notMember, _) where ends {
       return true
     } catch {
       // What did not arrive shows in the next digest.

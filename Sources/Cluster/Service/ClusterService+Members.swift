@@ -74,14 +74,20 @@ extension ClusterService {
   }
 
   /// Sends a record to all connected members, and waits until half of them hold it: with this node a majority.
-  private nonisolated(nonsending) func spreadToMajority(_ record: [UInt8]) async {
-    guard let mesh else { return }
+  ///
+  /// - Parameter ends: Whether it ends this node's membership.
+  /// - Returns: How many others hold it.
+  @discardableResult
+  private nonisolated(nonsending) func spreadToMajority(
+    _ record: [UInt8], ends: Bool = false
+  ) async -> Int {
+    guard let mesh else { return 0 }
     let connected = mesh.connected
     let wanted = (connected.count + 1) / 2
-    guard wanted > 0 else { return }
-    await withTaskGroup(of: Bool?.self) { group in
+    guard wanted > 0 else { return 0 }
+    return await withTaskGroup(of: Bool?.self) { group in
       for node in connected {
-        group.addTask { await self.pushed([record], to: node) }
+        group.addTask { await self.pushed([record], to: node, ends: ends) }
       }
       group.addTask { [runtime] in
         try? await runtime.sleep(for: Self.spreadMax)
@@ -96,6 +102,7 @@ extension ClusterService {
       }
       // The others go on by gossip.
       group.cancelAll()
+      return holders
     }
   }
 
@@ -191,7 +198,11 @@ extension ClusterService {
         cluster: identity.cluster, subject: own, signer: own,
         keeps: cluster.membership.signed(by: own), signed: runtime.wallNow), with: key)
     // The others first: once this node knows, it has no connections any more.
-    await spreadToMajority(ending.bytes)
+    guard await spreadToMajority(ending.bytes, ends: true) > 0 else {
+      throw ClusterRefusal(
+        "no other member can be told now: try again once one is connected (`grange status`), or switch this node off and "
+          + "remove it on another one (`grange node remove`)")
+    }
     try await end(ending)
   }
 
