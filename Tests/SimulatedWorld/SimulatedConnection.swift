@@ -46,6 +46,8 @@ final class SimulatedConnection {
 
   var isLocal: Bool { hosts[0] === hosts[1] }
   var isOver: Bool { isGone[0] && isGone[1] }
+  /// Whether a program has an end of it: who dialled, or who was given the other end.
+  var isInUse: Bool { !isGone[0] || accept == nil && !isGone[1] }
 
   func isGone(_ side: Int) -> Bool { isGone[side] }
 

@@ -119,11 +119,12 @@ package final class SimulatedInternet: @unchecked Sendable {
     }
   }
 
-  /// How many connections between two hosts are open, as one of them at least believes.
+  /// How many connections between two hosts are open, as a program on one of them at least believes.
   package func connectionCount(_ first: SimulatedHost, _ second: SimulatedHost) -> Int {
     connections.count { connection in
       let ends = connection.hosts
-      return ends[0] === first && ends[1] === second || ends[0] === second && ends[1] === first
+      return connection.isInUse
+        && (ends[0] === first && ends[1] === second || ends[0] === second && ends[1] === first)
     }
   }
 

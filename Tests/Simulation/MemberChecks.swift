@@ -49,6 +49,7 @@ extension SimulatedMembers {
 
   private func whyNotSettled() -> String? {
     guard pending == 0 else { return "requests are under way" }
+    if let node = nodes.first(where: \.isStarting) { return "\(node.name) is starting" }
     let expected = founder.members
     guard expected.contains(where: { $0 == founder.id }) else { return "the founder is no member" }
     let members = members

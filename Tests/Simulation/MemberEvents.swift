@@ -29,7 +29,8 @@ extension SimulatedMembers {
     if random.below(3) > 0 {
       note("\(node.name) starts with a token")
       node.token = token
-      return node.start()
+      node.start()
+      return maybeKillSoon(node)
     }
     node.start()
     beside("\(node.name) is told to join") { [world] in
@@ -40,7 +41,7 @@ extension SimulatedMembers {
 
   /// Something happens.
   func event() async throws {
-    switch random.below(24) {
+    switch random.below(26) {
     case 0...2: kill()
     case 3, 4: cutPower()
     case 5...9: startOne()
@@ -54,6 +55,7 @@ extension SimulatedMembers {
     case 20: try await joinOnTwoSides()
     case 21: try await joinAnew()
     case 22: joinBadly()
+    case 23: leave()
     default: disturb()
     }
   }
@@ -63,21 +65,33 @@ extension SimulatedMembers {
   private func kill() {
     guard let node = pick(nodes.filter(\.isRunning)) else { return }
     note("\(node.name) is killed")
-    expectNotice(of: node, by: nodes.filter { $0 !== node })
     node.kill()
+    expectNotice(of: node, by: nodes.filter { $0 !== node })
   }
 
   private func cutPower() {
     guard let node = pick(nodes.filter(\.isRunning)) else { return }
     note("\(node.name) loses its power")
-    expectNotice(of: node, by: nodes.filter { $0 !== node })
     node.cutPower()
+    expectNotice(of: node, by: nodes.filter { $0 !== node })
   }
 
   private func startOne() {
     guard let node = pick(nodes.filter { $0.host.state != .running }) else { return }
     note("\(node.name) starts again")
     node.start()
+  }
+
+  /// Mostly nothing; sometimes `node` dies in the middle of what it does now.
+  private func maybeKillSoon(_ node: SimulatedNode) {
+    guard random.below(3) == 0 else { return }
+    let life = node.lives
+    world.at(world.now + .milliseconds(random.below(700))) { [self] in
+      guard node.lives == life, node.host.state == .running else { return }
+      note("\(node.name) dies in the middle")
+      node.kill()
+      expectNotice(of: node, by: nodes.filter { $0 !== node })
+    }
   }
 
   // MARK: Ways
@@ -148,6 +162,7 @@ extension SimulatedMembers {
       let subject = pick(nodes.filter { $0 !== signer && $0 !== founder && $0.id != nil })
     else { return }
     removes(signer, subject) {}
+    maybeKillSoon(signer)
   }
 
   private func removes(
@@ -206,6 +221,7 @@ extension SimulatedMembers {
 
   private func leave() {
     guard let node = pick(livingMembers.filter { $0 !== founder }) else { return }
+    maybeKillSoon(node)
     beside("\(node.name) leaves") { [self] in
       let answer = try await node.admin("POST", "/v2/LeaveCluster")
       guard answer.status == 200 else { return }

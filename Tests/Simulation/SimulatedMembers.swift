@@ -77,7 +77,7 @@ final class SimulatedMembers: @unchecked Sendable {
   func addNode(isPlain: Bool = false) -> SimulatedNode {
     let name = "n\(nodes.count)"
     let clock = isPlain ? .zero : clockOffset()
-    var node: SimulatedNode
+    let node: SimulatedNode
     if !isPlain, random.below(4) == 0 {
       tally.behindRouters += 1
       let router = world.addRouter(address: nextAddress())
@@ -91,6 +91,8 @@ final class SimulatedMembers: @unchecked Sendable {
     } else {
       node = SimulatedNode(world.addHost(name, address: nextAddress(), clockOffset: clock))
     }
+    // Some disks are slow: more can happen while they commit.
+    if random.below(3) == 0 { node.host.commitDelay = .milliseconds(20) ... .milliseconds(400) }
     nodes.append(node)
     return node
   }
@@ -140,15 +142,15 @@ final class SimulatedMembers: @unchecked Sendable {
     first.isReachable || second.isReachable
   }
 
-  /// Demands that in 10 s the `watchers` have no connection to `lost` any more, unless either lives anew or the ways
-  /// change meanwhile.
+  /// Demands that in 10 s the `watchers` have no connection to `lost` any more, unless either lives anew or dies, or the ways
+  /// change meanwhile: who is cut off one way only is heard until it dies.
   func expectNotice(of lost: SimulatedNode, by watchers: [SimulatedNode]) {
-    let (lostLife, condition) = (lost.lives, conditions)
+    let (lostTurns, condition) = (lost.lives + lost.deaths, conditions)
     let known = watchers.filter { $0.isConnected(to: lost) }.map { ($0, $0.lives) }
     guard !known.isEmpty else { return }
     tally.noticed += 1
     world.at(world.now + .seconds(10)) { [self] in
-      guard conditions == condition, lost.lives == lostLife else { return }
+      guard conditions == condition, lost.lives + lost.deaths == lostTurns else { return }
       for (watcher, life) in known where watcher.lives == life && watcher.isConnected(to: lost) {
         fail("\(watcher.name) has not noticed within 10 s that \(lost.name) is gone")
       }

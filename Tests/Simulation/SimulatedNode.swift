@@ -31,6 +31,7 @@ final class SimulatedNode: @unchecked Sendable {
   /// Why it did not start.
   private(set) var failure: String?
   private(set) var lives = 0
+  private(set) var deaths = 0
   /// Its key, once it has started.
   private(set) var id: NodeID?
 
@@ -41,6 +42,7 @@ final class SimulatedNode: @unchecked Sendable {
   }
 
   var name: String { host.name }
+  var isStarting: Bool { host.state == .running && running == nil && failure == nil }
   var isRunning: Bool { host.state == .running && running != nil }
 
   // MARK: Lives
@@ -48,6 +50,7 @@ final class SimulatedNode: @unchecked Sendable {
   func start() {
     guard host.state != .running || lives == 0 else { return }
     lives += 1
+    failure = nil
     host.start { [self] _ in await live() }
   }
 
@@ -62,11 +65,13 @@ final class SimulatedNode: @unchecked Sendable {
 
   func kill() {
     running = nil
+    deaths += 1
     host.kill()
   }
 
   func cutPower() {
     running = nil
+    deaths += 1
     host.cutPower()
   }
 
