@@ -4,10 +4,8 @@ import Base
 import Codecs
 import Daemon
 import HTTP
-import LocalDB
 import Reactor
 import SimulatedWorld
-import TestStorage
 import Testing
 
 /// The node that users run, in the simulated world.
@@ -20,14 +18,13 @@ struct SimulatedNodeTests {
   private final class World: Sendable {
     let runtime: SimulatedRuntime
     let client: HTTPClient
-    private let network: PipeNetwork
-    private let folder = TemporaryFolder(in: "/dev/shm")
+    private let host: SimulatedHost
 
     init(seed: UInt64) {
       let runtime = SimulatedRuntime(seed: seed)
-      let network = PipeNetwork(runtime)
+      let host = runtime.addHost("node")
       self.runtime = runtime
-      self.network = network
+      self.host = host
       var options = HTTPClient.Options()
       options.lane = { 0 }
       client = HTTPClient(options: options, runtime: runtime) { endpoint, deadline in
@@ -37,11 +34,13 @@ struct SimulatedNodeTests {
             SocketAddress(ip: host, port: port)
           case .unix(let path): .unix(path: path)
           }
-        return try await network.connect(to: try #require(address), deadline: deadline)
+        return try await host.network.connect(to: try #require(address), deadline: deadline)
       }
     }
 
-    var adminSocket: HTTPEndpoint { .unix(path: folder.path + "/meta/admin.sock") }
+    deinit { runtime.takeApart() }
+
+    var adminSocket: HTTPEndpoint { .unix(path: host.folder + "/meta/admin.sock") }
 
     func start() async throws -> RunningNode {
       let variables = [
@@ -50,19 +49,16 @@ struct SimulatedNodeTests {
         "GRANGE_DEFAULT_SECRET_KEY": secret, "GRANGE_DEFAULT_BUCKET": "first",
       ]
       let loaded = try ConfigurationLoader.load(
-        ConfigurationSources(dataFlag: folder.path, environment: variables))
-      var platform = NodePlatform(runtime: runtime, network: network) { folder in
-        var options = LocalDatabase.Options(path: folder)
-        options.writing = .inline
-        options.reserve = .bytes(0)
-        return options
+        ConfigurationSources(dataFlag: host.folder, environment: variables))
+      var platform = NodePlatform(runtime: host, network: host.network) { [host] in
+        host.databaseOptions(path: $0)
       }
       platform.reserve = .bytes(0)
       platform.hasClockOfFiles = false
       let node = Node(
         configuration: loaded, environment: variables, isQuickstart: false,
         instructions: CommandInstructions(), platform: platform, announce: { _ in })
-      return try await node.start()
+      return try await host.run { try await node.start() }
     }
 
     /// Sends a signed request.
