@@ -66,7 +66,7 @@ final class StreamLedger: @unchecked Sendable {
 
   /// What the stream `tag` has in a range of its first 30,000 bytes.
   static func bytes(_ tag: UInt64, _ range: Range<Int>) -> ArraySlice<UInt8> {
-    let place = Int(tag * 7 % 30_000)
+    let place = Int(tag &* 7 % 30_000)
     return table[place + range.lowerBound..<place + range.upperBound]
   }
 }
