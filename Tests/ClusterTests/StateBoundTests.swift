@@ -185,21 +185,6 @@ import Testing
     }
   }
 
-  @Test func revocationsByMembersTakeThePlaceOfOthers() throws {
-    var state = state { $0.revocationsOfInviteMax = 2 }
-    state.merge(
-      try [
-        people.admission("M", by: "A").bytes, people.admission("D", by: "M").bytes,
-        people.admission("B", by: "A").bytes, people.invite(1, by: "A").bytes,
-        people.revocation(1, by: "M").bytes, people.revocation(1, by: "D").bytes,
-      ], now: wall(0))
-    state.merge(try people.ending("M", by: "A").bytes, now: wall(0))
-    #expect(state.refusal(of: state.invites[0], now: wall(0)) == nil)
-    state.merge(try people.revocation(1, by: "B").bytes, now: wall(0))
-    #expect(state.revocations.count == 2)
-    #expect(state.refusal(of: state.invites[0], now: wall(0)) == .revoked(by: [people["B"].id]))
-  }
-
   /// Many members revoke one invite at once: all nodes keep the same of their records.
   @Test func theSameRevocationsStayWhateverTheirOrder() throws {
     let before =

@@ -4,7 +4,7 @@ package import Base
 
 /// Why an invite lets nobody in.
 package enum InviteRefusal: Equatable, Sendable {
-  /// These members took it back, ascending.
+  /// These took it back, ascending; they were members then.
   case revoked(by: [NodeID])
   /// Who issued it is no member any more.
   case issuerNotMember(NodeID, Membership.Absence)
@@ -18,15 +18,14 @@ extension InviteBody {
   /// Why the invite lets nobody in now; `nil` when it does.
   ///
   /// - Parameters:
-  ///   - revocations: Those that are known, of other invites too. They count when their signers are members.
+  ///   - revocations: Those that are held, of other invites too. One stands also when its signer is no member any more: an
+  ///     invite that was taken back does not open again.
   ///   - now: The judge's clock, not the joiner's: old PCs start in 1970.
   package func refusal(
     under membership: Membership, revocations: some Sequence<InviteRevocation>, now: WallTime
   ) -> InviteRefusal? {
     let revokers = sortedUnique(
-      revocations.filter { revocation in
-        revocation.body.invite == invite && membership.contains(revocation.body.signer)
-      }.map(\.body.signer))
+      revocations.filter { $0.body.invite == invite }.map(\.body.signer))
     if !revokers.isEmpty { return .revoked(by: revokers) }
     if let absence = membership.absence(of: issuer) { return .issuerNotMember(issuer, absence) }
     if expiry <= now { return .expired(at: expiry, now: now) }

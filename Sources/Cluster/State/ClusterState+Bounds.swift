@@ -50,16 +50,12 @@ extension ClusterState {
     return removed
   }
 
-  mutating func take(_ revocation: InviteRevocation, _ pass: inout MergePass) -> MergeOutcome {
+  mutating func take(_ revocation: InviteRevocation) -> MergeOutcome {
     let others = revocations.filter { $0.body.invite == revocation.body.invite }
     var removed: [RecordID] = []
     if others.count >= limits.revocationsOfInviteMax {
-      refreshMembership(&pass)
-      // Of those that count the ones with the least names stay: on all nodes the same, should many revoke at once.
-      let useless =
-        others.last { !membership.contains($0.body.signer) }
-        ?? others.last { $0.id > revocation.id }
-      guard membership.contains(revocation.body.signer), let useless else {
+      // Those with the least names stay: on all nodes the same, should many revoke at once.
+      guard let useless = others.last, useless.id > revocation.id else {
         return .refused(.full(.revocationsOf(revocation.body.invite)))
       }
       heldRevocations[useless.id] = nil

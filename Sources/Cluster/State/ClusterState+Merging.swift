@@ -122,7 +122,7 @@ extension ClusterState {
     case .admission(let admission): return take(.admission(admission), as: record, &pass)
     case .ending(let ending): return take(.ending(ending), as: record, &pass)
     case .invite(let invite): return take(invite, &pass)
-    case .revocation(let revocation): return take(revocation, &pass)
+    case .revocation(let revocation): return take(revocation)
     case .announcement(let announcement): return take(announcement, &pass)
     case .setting(let setting): return take(setting, &pass)
     }
