@@ -43,6 +43,10 @@ package protocol ByteStream: AnyObject {
   /// Closes the connection at once. May be called more than once; reads and writes under way fail.
   func close()
 
+  /// As `close`, and throws away what was written and has not arrived: the other side hears of the end also when nothing
+  /// of it is heard here (TCP: RST).
+  func reset()
+
   /// The other side's address, IPv4 as such; `nil` where there is none, as of a Unix socket or a pipe.
   var peerAddress: SocketAddress? { get }
 
@@ -88,6 +92,8 @@ extension ByteStream {
   }
 
   package func limitUnsent(toBytes bytes: Int) {}
+
+  package func reset() { close() }
 }
 
 /// Why a stream no longer works.

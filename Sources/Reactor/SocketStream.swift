@@ -154,6 +154,15 @@ package final class SocketStream: ByteStream {
 
   package func close() { channel.close() }
 
+  package func reset() {
+    if !peer.isUnix, let descriptor = try? channel.openDescriptor() {
+      var linger = linger(l_onoff: 1, l_linger: 0)
+      setsockopt(
+        descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+    }
+    channel.close()
+  }
+
   private nonisolated(nonsending) func waitAfterFailure(
     _ reason: Int32, _ direction: Channel.Direction, deadline: MonotonicInstant
   ) async throws {

@@ -191,4 +191,6 @@ package final class TLSStream: ByteStream {
   }
 
   package func close() { stream.close() }
+
+  package func reset() { stream.reset() }
 }

@@ -60,7 +60,12 @@ extension MeshConnection {
         return .waiting
       }
       while let part = await group.next(), part != .writing, part != .waiting {}
-      wire.stream.close()
+      if case .disconnected(.silence, _) = failure {
+        // The goodbye may wait behind what was never acknowledged, where only one way is cut.
+        wire.stream.reset()
+      } else {
+        wire.stream.close()
+      }
       group.cancelAll()
     }
     return failure ?? .disconnected(.broken, "")
