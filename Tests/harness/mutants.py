@@ -27,7 +27,10 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from harness import checkout  # noqa: E402: found once the path is there
+from harness.checkout import ROOT, git  # noqa: E402
+
 PATCHES = ROOT / "Tests" / "Mutants"
 PLACE = ROOT / ".build" / "mutants"
 TREE = PLACE / "tree"
@@ -111,37 +114,15 @@ class Results:
 
 
 def copy_checkout():
-    """Makes TREE the same as the checkout, its uncommitted files included. Returns a hash of all that is compiled or
-    run.
-
-    What has not changed is not written, so that it need not be compiled again.
-    """
-    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    names = {name for name in listed if name and (ROOT / name).is_file()}
-    for name in sorted(names):
-        restore(name)
-    for folder, folders, files in os.walk(TREE):
-        folders[:] = [name for name in folders if name not in (".build", "__pycache__")]
-        for path in (Path(folder) / name for name in files):
-            if path != ENTRY and str(path.relative_to(TREE)) not in names:
-                path.unlink()
+    """Makes TREE the same as the checkout. Returns a hash of all that is compiled or run."""
+    names = checkout.copy(TREE, kept=[ENTRY])
     if not ENTRY.exists():
         ENTRY.write_text(ENTRY_TEXT)
     tree = hashlib.sha256()
-    for name in sorted(names):
+    for name in names:
         if name.startswith(("Package.swift", "Sources/", "Tests/")) and not name.startswith("Tests/Mutants/"):
             tree.update(f"{name} {hashlib.sha256((TREE / name).read_bytes()).hexdigest()}\n".encode())
     return tree.hexdigest()
-
-
-def restore(name):
-    source, copy = ROOT / name, TREE / name
-    data = source.read_bytes()
-    if copy.is_file() and copy.read_bytes() == data:
-        return
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    copy.write_bytes(data)
-    copy.chmod(source.stat().st_mode)
 
 
 def run(words, log, limit, environment=None):
@@ -201,9 +182,8 @@ def pytest(arguments, log):
 
 def plant(mutant, log, *options):
     """Applies the patch to the copy, which is no checkout of git's own."""
-    environment = {"GIT_CEILING_DIRECTORIES": str(PLACE)}
-    words = ["git", "apply", "--recount", "-C1", "--whitespace=nowarn", *options, mutant.path]
-    if run(words, log, 60, environment) != 0:
+    words = checkout.apply_words(mutant.path, *options)
+    if run(words, log, 60, checkout.apply_environment(TREE)) != 0:
         raise Broken("does not apply")
 
 
@@ -277,10 +257,6 @@ def report(mutants, results):
     print(f"commit {commit}{changes}; {total / 60:.1f} minutes for {len(mutants)} mutants")
     print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
     return 0 if counts["killed"] == len(mutants) else 1
-
-
-def git(*words):
-    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 def chosen(names):

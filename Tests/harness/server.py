@@ -74,6 +74,10 @@ class Server:
         self.write_configuration(extra_configuration)
 
     @property
+    def program(self):
+        return program()
+
+    @property
     def proc(self):
         """What the kernel tells of the process."""
         return Path(f"/proc/{self.process.pid}")
@@ -121,7 +125,7 @@ enabled = false
             "GRANGE_DEFAULT_BUCKET": BUCKET, **self.environment}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*wrapper, program(), "server", "--config", self.configuration, "--quickstart"],
+                [*wrapper, self.program, "server", "--config", self.configuration, "--quickstart"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 start_new_session=True)
         state.record_process(self.process.pid)
@@ -183,7 +187,7 @@ enabled = false
     def command(self, *arguments, check=True, input=None):
         """Runs `grange ARGUMENTS` against this server."""
         return subprocess.run(
-            [program(), *arguments, "--config", self.configuration], check=check, text=True,
+            [self.program, *arguments, "--config", self.configuration], check=check, text=True,
             capture_output=True, input=input, timeout=60,
             env={"PATH": os.environ["PATH"], "HOME": str(self.folder)})
 

@@ -112,7 +112,8 @@ extension ClusterService: MeshDelegate {
   package func meshNews() -> [UInt8] { state.withLock { $0.cluster?.digest ?? [] } }
 
   package func mesh(heard news: [UInt8], from node: NodeID) {
-    guard news.count == ClusterState.digestBytes, news != meshNews() else { return }
+    // What follows the digest is of a later version.
+    guard news.count >= ClusterState.digestBytes, !news.starts(with: meshNews()) else { return }
     compare(with: node)
   }
 
