@@ -68,6 +68,8 @@ package struct InviteInfo: Equatable, Sendable {
   package var id: String
   /// Only of an invite that was made just now.
   package var token: String?
+  /// With the token: why a friend may not reach anybody by it.
+  package var warning: String?
   package var state: State
   package var usesMax: Int
   package var usesMade: Int
@@ -94,11 +96,22 @@ package struct InviteInfo: Equatable, Sendable {
 package struct RemovalInfo: Equatable, Sendable {
   package var node: NodeID
   package var hostname: String
+  /// Who else is no member with it, and who is one again, ascending.
+  package var alsoLost: [NodeID]
+  package var regained: [NodeID]
+  /// Open invites that let nobody in any more, as the node made them.
+  package var voidInvites: [String]
   package var isDone: Bool
 
-  package init(node: NodeID, hostname: String, isDone: Bool) {
+  package init(
+    node: NodeID, hostname: String, alsoLost: [NodeID], regained: [NodeID],
+    voidInvites: [String], isDone: Bool
+  ) {
     self.node = node
     self.hostname = hostname
+    self.alsoLost = alsoLost
+    self.regained = regained
+    self.voidInvites = voidInvites
     self.isDone = isDone
   }
 }

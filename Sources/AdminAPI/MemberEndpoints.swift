@@ -68,6 +68,9 @@ extension AdminEndpoints {
       try request.required(parameter: "node"), isMeant: try request.isCertain)
     return [
       "id": .string(info.node.hex), "hostname": .string(info.hostname),
+      "alsoRemoved": .array(info.alsoLost.map { .string($0.hex) }),
+      "regained": .array(info.regained.map { .string($0.hex) }),
+      "voidInvites": .array(info.voidInvites.map { .string($0) }),
       "removed": .bool(info.isDone),
     ]
   }
@@ -76,6 +79,7 @@ extension AdminEndpoints {
     [
       "id": .string(invite.id),
       "token": .optional(invite.token),
+      "warning": .optional(invite.warning),
       "state": .string(invite.state.rawValue),
       "uses": .count(UInt64(invite.usesMax)),
       "used": .count(UInt64(invite.usesMade)),

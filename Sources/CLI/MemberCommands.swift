@@ -56,6 +56,9 @@ enum MemberCommands {
       return 0
     }
     context.console.print(token)
+    if let warning = invite["warning"]?.string {
+      context.console.printInfo("\nAttention: \(warning).")
+    }
     context.console.printInfo(instructions(invite, token))
     return 0
   }
@@ -168,9 +171,24 @@ enum MemberCommands {
     guard isMeant else {
       throw CommandFailure(
         "this expels \(name) for good: it comes back only as a new node, by a new invite; "
-          + "to do it, give --yes")
+          + consequences(answer) + "to do it, give --yes")
     }
     context.show(answer) { _ in "\(name) is no member any more." }
     return 0
+  }
+
+  /// What else a removal brings about: empty, or clauses that end in "; ".
+  private static func consequences(_ removal: JSON) -> String {
+    func names(_ member: String) -> String {
+      (removal[member]?.array ?? []).compactMap { $0.string?.prefix(16) }.joined(separator: ", ")
+    }
+    let clauses = [
+      ("alsoRemoved", "these are no members any more either: "),
+      ("regained", "these are members again: "),
+      ("voidInvites", "open invites that it made let nobody in any more: "),
+    ]
+    return clauses.map { (member, text) in
+      names(member).isEmpty ? "" : text + names(member) + "; "
+    }.joined()
   }
 }

@@ -86,16 +86,14 @@ final class NodeCluster: AdminCluster {
     status.attention += adviceIfRefused
   }
 
-  /// What a node is told that was expelled while it was away: nobody speaks with it, so it does not know.
+  /// What a node is told whose key is refused and that could not ask why (`ClusterService.keepAskingWhyRefused`).
   private var adviceIfRefused: [String] {
     let peers = mesh.statuses
-    let isRefused = peers.contains { peer in
-      peer.failures.contains { $0.reason == "\(StreamError.tls(reason: NodeTLS.keyRefused))" }
-    }
-    guard isRefused, !peers.contains(where: \.isConnected) else { return [] }
+    guard peers.contains(where: { $0.refusedAt != nil }), !peers.contains(where: \.isConnected)
+    else { return [] }
     return [
-      "members refuse this node's key, and none speaks with it: it was removed from the cluster, most likely while it "
-        + "was away; ask them. If so, \(Self.wayBack)"
+      "members refuse this node's key, and none says why: most likely it was removed from the cluster while it was away; "
+        + "ask them. If so, \(Self.wayBack)"
     ]
   }
 
@@ -145,9 +143,27 @@ final class NodeCluster: AdminCluster {
     try await translating {
       let (invite, token) = try await service.invite(
         expiresIn: wish.expires, uses: wish.uses, zone: wish.zone)
-      return Self.info(
-        InviteFacts(invite: invite, uses: 0, refusal: nil), token: token.text)
+      var info = Self.info(InviteFacts(invite: invite, uses: 0, refusal: nil), token: token.text)
+      info.warning = Self.warning(of: token)
+      return info
     }
+  }
+
+  /// Why a friend may not reach anybody by `token`; `nil` when it names a public address, or a host name.
+  private static func warning(of token: JoinToken) -> String? {
+    let addresses = token.peers.flatMap(\.addresses)
+    if addresses.isEmpty {
+      return
+        "the token names no address, so that nobody can use it: say in rpc.public_addresses where friends reach this "
+        + "node, and make another"
+    }
+    let isOfOneNetwork = addresses.allSatisfy { address in
+      SocketAddress(parsing: address.text).map(AddressRules.isPrivate) ?? false
+    }
+    return isOfOneNetwork
+      ? "the token names addresses of this node's own network only; for a friend elsewhere, forward the RPC port on the "
+        + "router, say in rpc.public_addresses where that is, and make another"
+      : nil
   }
 
   func invites() async throws -> [InviteInfo] {
@@ -229,10 +245,16 @@ final class NodeCluster: AdminCluster {
   func remove(_ name: String, isMeant: Bool) async throws -> RemovalInfo {
     try await translating {
       let member = try find(name)
-      _ = try service.forecast(removing: member.node)
+      let forecast = try service.forecast(removing: member.node)
+      let openInvites = service.invites.filter {
+        $0.refusal == nil && $0.invite.body.issuer == member.node
+      }
       if isMeant { try await service.remove(member.node) }
       return RemovalInfo(
-        node: member.node, hostname: member.announcement?.hostName ?? "", isDone: isMeant)
+        node: member.node, hostname: member.announcement?.hostName ?? "",
+        alsoLost: forecast.membersLost.filter { $0 != member.node },
+        regained: forecast.membersRegained, voidInvites: openInvites.map(\.invite.body.invite.hex),
+        isDone: isMeant)
     }
   }
 

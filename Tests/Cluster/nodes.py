@@ -48,15 +48,22 @@ class AdminSocket(http.client.HTTPConnection):
 
 
 class Node(Server):
-    """A node of a cluster. `wrapper` begins every start: a network namespace, say."""
+    """A node of a cluster. `wrapper` begins every start: a network namespace, say. `public` is its configured public
+    address; where it listens unless given, None for none. `program` is another build of it."""
 
-    def __init__(self, folder, name, host="127.0.0.1", wrapper=(), bootstrap=()):
-        self.name, self.bootstrap = name, list(bootstrap)
+    def __init__(self, folder, name, host="127.0.0.1", wrapper=(), bootstrap=(), public="", program=None):
+        self.build = program
+        self.name, self.bootstrap, self.public = name, list(bootstrap), public
         self.rpc_host, self.rpc_port, self.wrapper = host, free_port(), list(wrapper)
         super().__init__(folder)
 
+    @property
+    def program(self):
+        return self.build or super().program
+
     def write_configuration(self, extra=""):
         peers = ", ".join(f'"{peer}"' for peer in self.bootstrap)
+        public = f"{self.rpc_host}:{self.rpc_port}" if self.public == "" else self.public
         self.configuration.write_text(f"""\
 metadata_dir = "{self.folder}/meta"
 data_dir = "{self.folder}/data"
@@ -64,7 +71,7 @@ node_name = "{self.name}"
 {extra}
 [rpc]
 bind = "{self.rpc_host}:{self.rpc_port}"
-public_addresses = ["{self.rpc_host}:{self.rpc_port}"]
+public_addresses = {[public] if public else []}
 [s3]
 bind = "127.0.0.1:{self.port}"
 [web]
@@ -91,7 +98,7 @@ enabled = false
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **variables}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.wrapper, program(), "server", "--config", self.configuration, *arguments],
+                [*self.wrapper, self.program, "server", "--config", self.configuration, *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 start_new_session=True)
         state.record_process(self.process.pid)

@@ -97,6 +97,9 @@ def test_expelling(nodes):
     for name in ("first", first.id[:12]):
         line = founder.refused("node", "remove", name)
         assert "--yes" in line and "only as a new node" in line
+    first.token()
+    shown = founder.refused("node", "remove", "first")
+    assert "open invites that it made" in shown and "no members any more either" not in shown
     assert "others hold copies" in first.refused("node", "remove", "founder", "--yes")
     assert "grange leave" in first.refused("node", "remove", "first", "--yes")
     assert "no member has this host name" in first.refused("node", "remove", "nobody", "--yes")
@@ -116,9 +119,17 @@ def test_expelling(nodes):
         assert "no member of its cluster any more" in node.refused("invite")
         node.restart()
         assert node.own["state"] == "ended"
-    # One that was away when it happened gets nowhere, and says what that may mean.
+    # One that was away when it happened gets nowhere, asks why, and knows it from then on.
     away.start()
-    away.waits("refuses this node's key")
+    away.waits("has left its cluster or was removed", limit=30)
+    assert away.own["state"] == "ended"
+    for node in (founder, first):
+        node.kill()
+    away.restart()
+    assert away.own["state"] == "ended"
+    for node in (founder, first):
+        node.start()
+    mesh([founder, first])
     assert founder.sees() == {"founder", "first"} == first.sees()
 
 

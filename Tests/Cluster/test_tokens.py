@@ -66,6 +66,18 @@ def test_an_expired_token(nodes, founder):
     assert re.search(r"ended at \S+Z, and it is \S+Z here", text)
 
 
+def test_a_token_that_leads_nowhere(nodes):
+    """Who makes it hears so, and not the friend first."""
+    nowhere = nodes.make("nowhere", public=None).start("--quickstart")
+    at_home = nodes.make("at-home", public="192.168.1.7:3901").start("--quickstart")
+    somewhere = nodes.make("somewhere", public="home.example.org:3901").start("--quickstart")
+    for node, words in ((nowhere, "names no address"), (at_home, "own network only")):
+        result = node.command("invite")
+        assert words in result.stderr and "rpc.public_addresses" in result.stderr
+        assert len(result.stdout.split()) == 1
+    assert "Attention" not in somewhere.command("invite").stderr
+
+
 def test_a_used_token(nodes, founder):
     token = founder.token()
     first = nodes.make("first").start("--join", token)

@@ -124,6 +124,27 @@ import Testing
     #expect(people.letters(state.membership.members) == "A")
   }
 
+  @Test func groundsSayWhyAndNothingElse() throws {
+    let needed = [
+      try people.admission("B", by: "A").bytes, try people.admission("C", by: "B").bytes,
+      try people.ending("C", by: "B").bytes,
+    ]
+    let others = [
+      try people.admission("D", by: "A").bytes, try people.admission("E", by: "D").bytes,
+      try people.ending("D", by: "E").bytes, try people.invite(1, by: "B").bytes,
+    ]
+    var state = state()
+    state.merge(needed + others, now: wall(0))
+    let grounds = state.grounds(for: people["C"].id)
+    #expect(Set(grounds) == Set(needed))
+    // Who knows nothing but these comes to the same.
+    var asker = self.state()
+    asker.merge(grounds, now: wall(0))
+    #expect(
+      asker.membership.absence(of: people["C"].id) == state.membership.absence(of: people["C"].id))
+    #expect(state.grounds(for: people["F"].id).isEmpty)
+  }
+
   @Test func goesToAJoinerInOnePiece() throws {
     let state = state(
       try people.admission("B", by: "A").bytes, try people.admission("C", by: "B").bytes,

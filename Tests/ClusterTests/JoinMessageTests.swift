@@ -31,8 +31,12 @@ import Testing
       Hex.encode(JoinAnswer.admitted(welcome).encoded) == "0101" + people.cluster.hex
         + String(repeating: "09", count: 32) + people["A"].id.hex + "03010203")
     let refusal = JoinAnswer.Refusal(code: .usedUp, text: "used")
-    #expect(Hex.encode(JoinAnswer.refused(refusal).encoded) == "0102" + "03" + "0475736564")
-    for answer in [JoinAnswer.admitted(welcome), .refused(refusal)] {
+    #expect(Hex.encode(JoinAnswer.refused(refusal).encoded) == "0102" + "03" + "0475736564" + "00")
+    let ended = JoinAnswer.Refusal(code: .endedKey, text: "", grounds: [[7, 8], [9]])
+    #expect(
+      Hex.encode(JoinAnswer.refused(ended).encoded) == "0102" + "08" + "00" + "02" + "020708"
+        + "0109")
+    for answer in [JoinAnswer.admitted(welcome), .refused(refusal), .refused(ended)] {
       #expect(try JoinAnswer(decoding: answer.encoded) == answer)
     }
   }

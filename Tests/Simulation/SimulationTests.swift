@@ -83,6 +83,40 @@ struct SimulationTests {
     }
   }
 
+  /// E was expelled, and has not heard of it when it expels B: nobody else knows what B knows.
+  @Test("a member that an expelled one expelled is a member again once it hears better")
+  func expelledByTheExpelled() throws {
+    try SimulatedRuntime.withWorld(seed: 1) { world in
+      let members = SimulatedMembers(world)
+      members.addFounder()
+      members.founder.start()
+      try await world.sleep(for: .seconds(1))
+      let token = try #require(await members.invite(on: members.founder, uses: 2))
+      let (expelled, friend) = (
+        members.addNode(isPlain: true), members.addNode(isPlain: true)
+      )
+      for node in [expelled, friend] {
+        node.token = token
+        node.start()
+      }
+      try await world.sleep(for: .seconds(10))
+      members.partition([members.founder], [expelled, friend])
+      try await world.sleep(for: .seconds(12))
+      for (signer, subject) in [(members.founder, expelled), (expelled, friend)] {
+        let id = try #require(subject.id)
+        let answer = try await signer.admin("POST", "/v2/RemoveNode?node=\(id.hex)&certain=true")
+        #expect(answer.status == 200, "\(answer.body.serialize())")
+      }
+      try await world.sleep(for: .seconds(2))
+      #expect(!friend.isMember && expelled.isMember)
+      world.net.heal()
+      try await world.sleep(for: .seconds(90))
+      #expect(friend.isMember && !expelled.isMember)
+      let ids = [members.founder, friend].compactMap(\.id).sorted()
+      #expect(members.founder.members == ids && friend.members == ids)
+    }
+  }
+
   @Test("a seed repeats itself exactly")
   func repeats() throws {
     #expect(try Self.play(seed: 2, minutes: 1) == Self.play(seed: 2, minutes: 1))

@@ -56,11 +56,14 @@ package enum JoinAnswer: Equatable, Sendable {
     package var code: JoinRefusalCode
     /// What happened and what to do.
     package var text: String
+    /// Why one who was admitted before is no member any more: records of who is, for it to judge itself.
+    package var grounds: [[UInt8]]
     package var trailing: [UInt8] = []
 
-    package init(code: JoinRefusalCode, text: String) {
+    package init(code: JoinRefusalCode, text: String, grounds: [[UInt8]] = []) {
       self.code = code
       self.text = text
+      self.grounds = grounds
     }
   }
 
@@ -70,6 +73,8 @@ package enum JoinAnswer: Equatable, Sendable {
   package static let clusterSecretBytes = 32
   /// More than a full state (`StateLimits`).
   package static let stateBytesMax = 4 << 20
+  /// As many member records as a state has.
+  package static let groundsMax = StateLimits().memberRecordsMax
   /// A sentence or three.
   package static let textBytesMax = 512
   /// The state, the rest, and room for later fields.
@@ -91,6 +96,7 @@ package enum JoinAnswer: Equatable, Sendable {
       writer.u8(2)
       writer.u8(refusal.code.rawValue)
       writer.string(refusal.text)
+      writer.list(refusal.grounds) { $0.bytes($1) }
       writer.raw(refusal.trailing)
     }
     return writer.bytes
@@ -116,7 +122,11 @@ package enum JoinAnswer: Equatable, Sendable {
     case 2:
       var refusal = Refusal(
         code: JoinRefusalCode(rawValue: try reader.u8()),
-        text: try reader.label(max: Self.textBytesMax))
+        text: try reader.label(max: Self.textBytesMax),
+        grounds: try reader.list(max: Self.groundsMax) {
+          (reader: inout BinaryReader) throws(BinaryError) in
+          try reader.bytes(max: RecordLimits.bytesMax)
+        })
       refusal.trailing = reader.remaining()
       self = .refused(refusal)
     default: throw .invalidValue

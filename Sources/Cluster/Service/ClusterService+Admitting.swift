@@ -30,7 +30,8 @@ extension ClusterService {
         logger.warning(
           "a node was not admitted",
           [("node", key.short), ("from", stream.peerDescription), ("reason", error.text)])
-        answer = .refused(JoinAnswer.Refusal(code: error.code, text: error.text))
+        answer = .refused(
+          JoinAnswer.Refusal(code: error.code, text: error.text, grounds: error.grounds))
       }
       try await JoinWire.write(answer.encoded, to: stream, deadline: runtime.now + Self.answerMax)
     } catch {
@@ -78,12 +79,18 @@ extension ClusterService {
     guard request.cluster == cluster.cluster else {
       throw JoinRefused(.wrongCluster, "the token is of another cluster")
     }
+    if case .ended = cluster.membership.absence(of: joiner) {
+      throw JoinRefused(
+        .endedKey,
+        "this node has left the cluster or was removed from it, and its key never returns: start with an empty folder",
+        grounds: cluster.grounds(for: joiner))
+    }
     let named = cluster.invites(named: request.invite)
     guard !named.isEmpty else {
       throw JoinRefused(
         .unknownInvite,
-        "no such invite is known here: if it was made a moment ago, try again; else ask for a new one"
-      )
+        "no such invite is known here: if it was made a moment ago, try again; else ask for a new one",
+        grounds: cluster.grounds(for: joiner))
     }
     let invite = named.first { invite in
       JoinProof.isValid(
@@ -92,12 +99,6 @@ extension ClusterService {
     }
     guard let invite else {
       throw JoinRefused(.wrongProof, "the token's secret is wrong: copy the token again")
-    }
-    if case .ended = cluster.membership.absence(of: joiner) {
-      throw JoinRefused(
-        .endedKey,
-        "this node has left the cluster or was removed from it, and its key never returns: start with an empty folder"
-      )
     }
     if cluster.membership.contains(joiner) { return [] }
     if let refusal = cluster.refusal(of: invite, now: now) { throw JoinRefused(refusal) }
@@ -127,10 +128,13 @@ extension ClusterService {
 struct JoinRefused: Error, Sendable {
   let code: JoinRefusalCode
   let text: String
+  /// See `JoinAnswer.Refusal`.
+  let grounds: [[UInt8]]
 
-  init(_ code: JoinRefusalCode, _ text: String) {
+  init(_ code: JoinRefusalCode, _ text: String, grounds: [[UInt8]] = []) {
     self.code = code
     self.text = text
+    self.grounds = grounds
   }
 
   static let notMember = JoinRefused(

@@ -103,7 +103,8 @@ extension ClusterService {
       let told = extra.filter { $0.node == peer.node }.map(\.address)
       for address in peer.addresses.compactMap(\.hostAndPort) + told {
         do {
-          switch try await ask(peer.node, at: address, token, mesh) {
+          let question = { exporter in self.question(token, exporter) }
+          switch try await ask(peer.node, at: address, mesh, question) {
           case .admitted(let welcome):
             try await adopt(welcome)
             return .joined
@@ -135,22 +136,71 @@ extension ClusterService {
     return "\(error)"
   }
 
+  /// Asks `node` to be let in, with what `question` makes of the session's exporter.
   private nonisolated(nonsending) func ask(
-    _ node: NodeID, at address: HostAndPort, _ token: JoinToken, _ mesh: NodeMesh
+    _ node: NodeID, at address: HostAndPort, _ mesh: NodeMesh,
+    _ question: (_ exporter: [UInt8]) -> JoinRequest
   ) async throws -> JoinAnswer {
     let stream = try await mesh.dialToJoin(node, at: address)
     defer { stream.close() }
     let exporter = try stream.exportKeyingMaterial(
       label: JoinWire.exporterLabel, context: [], count: JoinProof.exporterBytes)
-    let request = JoinRequest(
+    let deadline = runtime.now + Self.answerMax
+    try await JoinWire.write(question(exporter).encoded, to: stream, deadline: deadline)
+    return try JoinAnswer(
+      decoding: try await JoinWire.read(stream, max: JoinAnswer.bytesMax, deadline: deadline))
+  }
+
+  private func question(_ token: JoinToken, _ exporter: [UInt8]) -> JoinRequest {
+    JoinRequest(
       cluster: token.cluster, invite: token.invite,
       proof: JoinProof.sign(
         exporter: exporter, invite: token.invite, joiner: own, with: token.secret),
       hostName: options.hostName, protocols: .own, zone: options.zone)
-    let deadline = runtime.now + Self.answerMax
-    try await JoinWire.write(request.encoded, to: stream, deadline: deadline)
-    return try JoinAnswer(
-      decoding: try await JoinWire.read(stream, max: JoinAnswer.bytesMax, deadline: deadline))
+  }
+
+  // MARK: A member that is refused
+
+  /// How often it is looked whether members refuse this node's key.
+  private static let refusalPause: Duration = .seconds(10)
+
+  /// Asks members that take this node for none why, until the task is cancelled.
+  ///
+  /// It asks at the joiners' door: who was away while it was expelled hears of it nowhere else.
+  func keepAskingWhyRefused() async {
+    while (try? await runtime.sleep(for: Self.refusalPause)) != nil { await askWhyRefused() }
+  }
+
+  /// Asks one; its answer's records are merged as any, so that this node judges itself whether it was expelled.
+  private nonisolated(nonsending) func askWhyRefused() async {
+    guard let mesh, let cluster = identity?.cluster, standing == .member,
+      let (node, address) = oneThatRefuses(mesh)
+    else { return }
+    do {
+      let answer = try await ask(node, at: address, mesh) { [self] _ in
+        JoinRequest(
+          cluster: cluster, invite: .none,
+          proof: [UInt8](repeating: 0, count: Ed25519PrivateKey.signatureBytes),
+          hostName: options.hostName, protocols: .own)
+      }
+      guard case .refused(let refusal) = answer else { return }
+      try await take(refusal.grounds, from: node)
+      if standing != .member {
+        logger.warning("this node was removed from its cluster", [("said", node.short)])
+      }
+    } catch {
+      logger.debug(
+        "a member did not say why it refuses this node",
+        [("node", node.short), ("reason", "\(error)")])
+    }
+  }
+
+  /// One of the members that refuse this node's key: another one each time, for some may be wrong.
+  private func oneThatRefuses(_ mesh: NodeMesh) -> (NodeID, HostAndPort)? {
+    let refusing = mesh.statuses.compactMap { peer in
+      peer.refusedAt.map { (peer.node, $0) }
+    }
+    return refusing.isEmpty ? nil : refusing[runtime.random.below(refusing.count)]
   }
 
   /// Makes this node a member, in one transaction that fails if it has a cluster already.

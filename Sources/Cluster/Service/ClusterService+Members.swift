@@ -197,7 +197,7 @@ extension ClusterService {
       signing: EndingBody(
         cluster: identity.cluster, subject: own, signer: own,
         keeps: cluster.membership.signed(by: own), signed: runtime.wallNow), with: key)
-    // The others first: once this node knows, it has no connections any more.
+    // The others first: who leaves must not be listed for ever by those who never hear of it.
     guard await spreadToMajority(ending.bytes, ends: true) > 0 else {
       throw ClusterRefusal(
         "no other member can be told now: try again once one is connected (`grange status`), or switch this node off and "

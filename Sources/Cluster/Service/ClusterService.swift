@@ -132,8 +132,11 @@ package final class ClusterService: Sendable {
     for peer in options.bootstrapPeers { mesh.addresses.tell([peer.address], of: peer.node) }
     mesh.start(self)
     memberChanged()
-    let task = runtime.spawn { [self] in await keepAnnouncing() }
-    state.withLock { $0.tasks.append(task) }
+    let tasks = [
+      runtime.spawn { [self] in await keepAnnouncing() },
+      runtime.spawn { [self] in await keepAskingWhyRefused() },
+    ]
+    state.withLock { $0.tasks += tasks }
   }
 
   /// Ends everything but the mesh's own life, which `mesh.stop` ends.
@@ -273,12 +276,14 @@ package final class ClusterService: Sendable {
   }
 
   /// Tells the mesh who is a member and where.
+  ///
+  /// Also on a node that is none: others may not know yet that it left, or may know that whoever expelled it was expelled
+  /// before. Who knows better tells it when they compare; who agrees refuses its key.
   func memberChanged() {
     let (mesh, identity, cluster, isLocal) = state.withLock { state in
       (state.mesh, state.identity, state.cluster, state.isStopped)
     }
     guard let mesh, let identity, let cluster, !isLocal else { return }
-    let isMember = cluster.membership.contains(own)
     var hasNews: [NodeID] = []
     for announcement in cluster.announcements where announcement.body.node != own {
       let addresses = candidates(announcement.body, beside: cluster.announcement(of: own)?.body)
@@ -286,8 +291,7 @@ package final class ClusterService: Sendable {
         hasNews.append(announcement.body.node)
       }
     }
-    mesh.update(
-      cluster: identity.cluster, members: isMember ? cluster.membership.members : [])
+    mesh.update(cluster: identity.cluster, members: cluster.membership.members)
     for node in hasNews { mesh.dialAgain(node) }
   }
 }

@@ -4,7 +4,7 @@
 // is sent what is not among them; then the other way round. Short IDs are hashes that the number changes: a pair of
 // records made to have one short ID is told apart the next time.
 
-import Base
+package import Base
 private import Crypto
 
 extension ClusterState {
@@ -44,6 +44,24 @@ extension ClusterState {
       result.append(bytes)
     }
     return result
+  }
+
+  /// Why `key` is no member any more, or is one: the admissions and endings of it, of their signers, of the signers of
+  /// these, and so on up to the founder. Nothing for one that was never admitted.
+  ///
+  /// They tell nothing of members on which this does not depend.
+  package func grounds(for key: NodeID) -> [[UInt8]] {
+    guard wasEverAdmitted(key) else { return [] }
+    var asked: Set<NodeID> = [key]
+    var open = [key]
+    var found: [MemberRecord] = []
+    while let subject = open.popLast() {
+      for record in members where record.subject == subject {
+        found.append(record)
+        if asked.insert(record.signer).inserted { open.append(record.signer) }
+      }
+    }
+    return found.sorted { $0.id < $1.id }.map(\.bytes)
   }
 
   /// All records, those first on which others stand: admissions from the founder outwards, endings, invites, and

@@ -26,6 +26,12 @@ package struct PeerStatus: Sendable {
   package var isCloned: Bool
   /// Why dialling failed last, for each address that was tried; empty while connected.
   package var failures: [DialFailure]
+
+  /// Where the peer answered and took this node for no member, if it did.
+  package var refusedAt: HostAndPort? {
+    let refusal = "\(StreamError.tls(reason: NodeTLS.keyRefused))"
+    return failures.first { $0.reason == refusal }?.address
+  }
 }
 
 /// An address that was tried.
