@@ -22,14 +22,16 @@ extension Node {
     // Objects and secrets are the node's own.
     umask(0o077)
     let signals = try SignalSource(Signal.allCases, on: loop)
-    let fresh = Mutex<String?>(nil)
-    let running = try await start { token in
-      fresh.withLock { $0 = token }
-      // As an operator would: the signal that ends the node, here to begin anew.
+    let sequel = Mutex(Sequel.none)
+    /// As an operator would: by the signal that ends the node.
+    @Sendable func end(_ why: Sequel) {
+      sequel.withLock { $0 = why }
       kill(getpid(), SIGTERM)
     }
+    let running = try await start { end(.newNode(token: $0)) }
+    let farewell = platform.runtime.spawn { if await isEndedForGood(running) { end(.failure) } }
     await waitForEnd(signals, running)
-    let token = fresh.withLock { $0 }
+    farewell.cancel()
     let watch = platform.runtime.spawn { [runtime = platform.runtime, logger] in
       do { try await runtime.sleep(for: Self.stopMax) } catch { return }
       logger.warning("closing takes too long; what was acknowledged is safe")
@@ -38,7 +40,34 @@ extension Node {
     await running.stop(grace: Self.requestGrace)
     watch.cancel()
     logger.info("stopped")
-    if let token { try await beginAnew(token) }
+    switch sequel.withLock({ $0 }) {
+    case .none: return
+    case .newNode(let token): try await beginAnew(token)
+    case .failure:
+      throw NodeFailure(
+        "this node has left its cluster or was removed from it, and does not come back by a token: to join as a new "
+          + "node, start with empty folders; to run it as it is, take the token away")
+    }
+  }
+
+  /// What comes after a node that was stopped.
+  private enum Sequel: Sendable {
+    case none
+    case newNode(token: String)
+    case failure
+  }
+
+  /// How long a node that was given a token, and is no member any more, is up before it stops.
+  private static let farewellMax: Duration = .seconds(15)
+
+  /// Whether the node was given a token and is no member any more, also after a while: a token brings nobody back.
+  ///
+  /// A while, as it may be the only one that knows that it left, or may hear that it was expelled by nobody who could.
+  private func isEndedForGood(_ running: RunningNode) async -> Bool {
+    guard joinToken != nil, running.isEnded else { return false }
+    logger.error("this node is no member any more: it stops in \(Self.farewellMax)")
+    guard (try? await platform.runtime.sleep(for: Self.farewellMax)) != nil else { return false }
+    return running.isEnded
   }
 
   /// Moves the folders aside, and runs as a new node that joins with `token`.

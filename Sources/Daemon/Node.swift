@@ -63,7 +63,7 @@ package struct Node: Sendable {
     let quickstart = try Quickstart(isAskedFor: isQuickstart, environment: environment)
     let metrics = MetricsRegistry()
     let storage = try storage(configuration, metrics: metrics)
-    let tokenWarning = try given(to: storage)
+    let tokenWarning = given(to: storage)
     let (listeners, mesh) = try listen(configuration, storage, metrics: metrics)
     let cluster = NodeCluster(
       storage.cluster, mesh: mesh, runtime: runtime, tokenWarning: tokenWarning,
@@ -100,20 +100,12 @@ package struct Node: Sendable {
   }
 
   /// Gives the node its token, if there is one; returns what an operator should know of it.
-  ///
-  /// - Throws: `NodeFailure` when the node was a member of the token's cluster, and is none any more.
-  private func given(to storage: NodeStorage) throws(NodeFailure) -> String? {
+  private func given(to storage: NodeStorage) -> String? {
     guard let joinToken else { return nil }
     let warning = storage.cluster.given(joinToken)
     if let warning { logger.warning(warning) }
     if case .joining(let reason) = storage.cluster.standing {
       logger.info("this node waits to join a cluster", [("reason", reason)])
-    }
-    if case .ended = storage.cluster.standing {
-      storage.database.close()
-      throw NodeFailure(
-        "this node has left its cluster or was removed from it, and does not come back by a token: to join as a new "
-          + "node, start with empty folders; to run it as it is, take the token away")
     }
     return warning
   }
@@ -182,6 +174,9 @@ package struct RunningNode: Sendable {
 
   /// What the node knows of its cluster.
   package var cluster: ClusterService { storage.cluster }
+
+  /// Whether it was a member and is none any more.
+  var isEnded: Bool { if case .ended = cluster.standing { true } else { false } }
 
   /// Reads certificates again.
   package func reload() { servers.reload() }

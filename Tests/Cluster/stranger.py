@@ -15,7 +15,7 @@ PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 def join_request(token, proof, name="stranger"):
     """The record that a joiner sends (docs/formats/cluster-state.md), behind its length."""
     record = (b"\x01" + token.cluster + token.invite + proof + varint(len(name)) + name.encode()
-              + b"\x00\x01\x00\x01" + b"\x00")
+              + b"\x00\x01\x00\x01" + b"\x00" + b"\x00")
     return framed(record)
 
 

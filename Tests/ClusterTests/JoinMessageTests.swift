@@ -19,8 +19,16 @@ import Testing
     #expect(
       Hex.encode(request().encoded) == "01" + people.cluster.hex
         + "00000000000000010000000000000002"
-        + String(repeating: "03", count: 64) + "056174746963" + "00010002" + "0104686f6d65")
-    #expect(try JoinRequest(decoding: request().encoded) == request())
+        + String(repeating: "03", count: 64) + "056174746963" + "00010002" + "0104686f6d65"
+        + "00")
+    let inquiry = JoinRequest.inquiry(
+      people.cluster, hostName: "attic", protocols: ProtocolRange(1, 2), grounds: [[7, 8], [9]])
+    #expect(
+      Hex.encode(inquiry.encoded) == "01" + people.cluster.hex + String(repeating: "00", count: 80)
+        + "056174746963" + "00010002" + "00" + "02" + "020708" + "0109")
+    for request in [request(), inquiry] {
+      #expect(try JoinRequest(decoding: request.encoded) == request)
+    }
   }
 
   @Test func goldenAnswers() throws {

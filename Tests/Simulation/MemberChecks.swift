@@ -52,8 +52,9 @@ extension SimulatedMembers {
     if let node = nodes.first(where: \.isStarting) { return "\(node.name) is starting" }
     let expected = founder.members
     guard expected.contains(where: { $0 == founder.id }) else { return "the founder is no member" }
-    let members = members
     guard members.count == expected.count else { return "somebody unknown is a member" }
+    // Who was let in and has not heard of it can only ask where its token says.
+    let members = members.filter { !isLost($0) }
     let digest = founder.running?.cluster.meshNews()
     for member in members {
       guard member.isMember else {
@@ -70,6 +71,28 @@ extension SimulatedMembers {
       }
     }
     return nil
+  }
+
+  /// Whether nothing that `node` knows leads to a member: it waits to join, and all whom its token names have moved, or are
+  /// none any more.
+  private func isLost(_ node: SimulatedNode) -> Bool {
+    guard case .joining = node.running?.cluster.standing, let text = node.token,
+      let token = try? JoinToken(reading: text)
+    else { return false }
+    let members = members
+    return !token.peers.contains { peer in
+      guard let member = members.first(where: { $0.id == peer.node && $0.isMember }) else {
+        return false
+      }
+      return peer.addresses.contains { leads($0.text, to: member) }
+    }
+  }
+
+  /// Whether `address` is one by which others reach `node` now.
+  private func leads(_ address: String, to node: SimulatedNode) -> Bool {
+    let own = node.host.router.map { [$0.address.host] } ?? node.host.addresses.map(\.host)
+    return node.publicAddress == address
+      || node.isReachable && own.contains { address == "\($0):\(SimulatedNode.port)" }
   }
 
   /// Whether there is one pair of connections.

@@ -1,5 +1,6 @@
 import Base
 import Codecs
+import Mesh
 import Glibc
 import SimulatedWorld
 import Testing
@@ -58,51 +59,54 @@ struct SimulationTests {
     for (name, value) in tally.all { #expect(value > 0, "\(name) did not happen") }
   }
 
-  @Test("a member that nobody hears cannot leave, and can once it is heard")
-  func leaving() throws {
-    try SimulatedRuntime.withWorld(seed: 1) { world in
-      let members = SimulatedMembers(world)
-      members.addFounder()
-      members.founder.start()
-      try await world.sleep(for: .seconds(1))
-      let token = try #require(await members.invite(on: members.founder, uses: 1))
+  /// A founder and nodes that joined by one token of `uses`, all connected.
+  private static func cluster(
+    _ world: SimulatedRuntime, _ count: Int, uses: Int
+  ) async throws -> (SimulatedMembers, [SimulatedNode], token: String) {
+    let members = SimulatedMembers(world)
+    members.addFounder()
+    members.founder.start()
+    try await world.sleep(for: .seconds(1))
+    var token = try #require(await members.invite(on: members.founder, uses: uses))
+    for _ in 0..<count {
       let node = members.addNode(isPlain: true)
       node.token = token
       node.start()
-      try await world.sleep(for: .seconds(10))
-      world.net.isolate(node.host)
+      try await world.sleep(for: .seconds(5))
+    }
+    // A later one names who is there now.
+    if uses > count { token = try #require(await members.invite(on: members.founder, uses: uses)) }
+    return (members, members.nodes, token)
+  }
+
+  private static func ids(_ nodes: [SimulatedNode]) -> [NodeID] { nodes.compactMap(\.id).sorted() }
+
+  @Test("a member that nobody hears cannot leave, and can once it is heard")
+  func leaving() throws {
+    try SimulatedRuntime.withWorld(seed: 1) { world in
+      let (members, nodes, _) = try await Self.cluster(world, 1, uses: 1)
+      world.net.isolate(nodes[1].host)
       try await world.sleep(for: .seconds(12))
-      #expect(try await node.admin("POST", "/v2/LeaveCluster").status == 409)
-      #expect(node.isMember)
+      #expect(try await nodes[1].admin("POST", "/v2/LeaveCluster").status == 409)
+      #expect(nodes[1].isMember)
       world.net.heal()
       try await world.sleep(for: .seconds(90))
-      let answer = try await node.admin("POST", "/v2/LeaveCluster")
+      let answer = try await nodes[1].admin("POST", "/v2/LeaveCluster")
       #expect(answer.status == 200, "\(answer.body.serialize())")
       try await world.sleep(for: .seconds(1))
-      #expect(!node.isMember && members.founder.members == [members.founder.id])
+      #expect(!nodes[1].isMember && members.founder.members == Self.ids([nodes[0]]))
     }
   }
 
-  /// E was expelled, and has not heard of it when it expels B: nobody else knows what B knows.
+  /// The second was expelled, and has not heard of it when it expels the third: nobody else knows what that one knows.
   @Test("a member that an expelled one expelled is a member again once it hears better")
   func expelledByTheExpelled() throws {
     try SimulatedRuntime.withWorld(seed: 1) { world in
-      let members = SimulatedMembers(world)
-      members.addFounder()
-      members.founder.start()
-      try await world.sleep(for: .seconds(1))
-      let token = try #require(await members.invite(on: members.founder, uses: 2))
-      let (expelled, friend) = (
-        members.addNode(isPlain: true), members.addNode(isPlain: true)
-      )
-      for node in [expelled, friend] {
-        node.token = token
-        node.start()
-      }
-      try await world.sleep(for: .seconds(10))
-      members.partition([members.founder], [expelled, friend])
+      let (members, nodes, _) = try await Self.cluster(world, 2, uses: 2)
+      let (founder, expelled, friend) = (nodes[0], nodes[1], nodes[2])
+      members.partition([founder], [expelled, friend])
       try await world.sleep(for: .seconds(12))
-      for (signer, subject) in [(members.founder, expelled), (expelled, friend)] {
+      for (signer, subject) in [(founder, expelled), (expelled, friend)] {
         let id = try #require(subject.id)
         let answer = try await signer.admin("POST", "/v2/RemoveNode?node=\(id.hex)&certain=true")
         #expect(answer.status == 200, "\(answer.body.serialize())")
@@ -110,10 +114,32 @@ struct SimulationTests {
       try await world.sleep(for: .seconds(2))
       #expect(!friend.isMember && expelled.isMember)
       world.net.heal()
-      try await world.sleep(for: .seconds(90))
+      try await world.sleep(for: .seconds(150))
       #expect(friend.isMember && !expelled.isMember)
-      let ids = [members.founder, friend].compactMap(\.id).sorted()
-      #expect(members.founder.members == ids && friend.members == ids)
+      #expect(founder.members == Self.ids([founder, friend]) && friend.members == founder.members)
+    }
+  }
+
+  /// The second lets the third in and leaves; of both only the third knows.
+  @Test("who was let in by a member that left at once is a member, and says that it left")
+  func letInByOneThatLeft() throws {
+    try SimulatedRuntime.withWorld(seed: 1) { world in
+      let (members, nodes, token) = try await Self.cluster(world, 1, uses: 2)
+      let (founder, host) = (nodes[0], nodes[1])
+      let guest = members.addNode(isPlain: true)
+      members.partition([founder], [host, guest])
+      guest.token = token
+      guest.start()
+      // The founder's addresses are tried first, in vain.
+      try await world.sleep(for: .seconds(45))
+      #expect(guest.isMember)
+      #expect(try await host.admin("POST", "/v2/LeaveCluster").status == 200)
+      host.kill()
+      #expect(founder.members == Self.ids([founder, host]))
+      world.net.heal()
+      try await world.sleep(for: .seconds(150))
+      #expect(founder.members == Self.ids([founder, guest]) && guest.members == founder.members)
+      #expect(founder.isConnected(to: guest))
     }
   }
 

@@ -34,13 +34,18 @@ package struct ProtocolRange: Equatable, Sendable {
   }
 }
 
-/// A joiner holds the secret of an invite, and wants to be let in.
+/// A joiner holds the secret of an invite, and wants to be let in; or a member is refused, and asks why.
 package struct JoinRequest: Equatable, Sendable {
   /// All that a stranger can make a node read.
   package static let bytesMax = 2 << 10
 
+  /// How many bytes of grounds fit in, whatever the rest is.
+  package static let groundsBytesMax = bytesMax - 512
+  private static let groundsMax = 32
+
   /// The cluster that the token names.
   package var cluster: ClusterID
+  /// `none` for who has no token: a member that is refused.
   package var invite: InviteID
   /// See `JoinProof`.
   package var proof: [UInt8]
@@ -49,11 +54,13 @@ package struct JoinRequest: Equatable, Sendable {
   package var protocols: ProtocolRange
   /// The zone that the joiner is configured with.
   package var zone: String?
+  /// Records of the joiner's own membership, which nobody may have heard of but itself.
+  package var grounds: [[UInt8]]
   package var trailing: [UInt8] = []
 
   package init(
     cluster: ClusterID, invite: InviteID, proof: [UInt8], hostName: String,
-    protocols: ProtocolRange, zone: String? = nil
+    protocols: ProtocolRange, zone: String? = nil, grounds: [[UInt8]] = []
   ) {
     self.cluster = cluster
     self.invite = invite
@@ -61,6 +68,17 @@ package struct JoinRequest: Equatable, Sendable {
     self.hostName = hostName
     self.protocols = protocols
     self.zone = zone
+    self.grounds = grounds
+  }
+
+  /// What a member asks that is refused.
+  package static func inquiry(
+    _ cluster: ClusterID, hostName: String, protocols: ProtocolRange, grounds: [[UInt8]]
+  ) -> JoinRequest {
+    JoinRequest(
+      cluster: cluster, invite: .none,
+      proof: [UInt8](repeating: 0, count: Ed25519PrivateKey.signatureBytes), hostName: hostName,
+      protocols: protocols, grounds: grounds)
   }
 
   /// The record's bytes.
@@ -73,6 +91,7 @@ package struct JoinRequest: Equatable, Sendable {
     writer.string(hostName)
     protocols.write(to: &writer)
     writer.optional(zone) { $0.string($1) }
+    writer.list(grounds) { $0.bytes($1) }
     writer.raw(trailing)
     return writer.bytes
   }
@@ -94,6 +113,10 @@ package struct JoinRequest: Equatable, Sendable {
     protocols = try ProtocolRange(from: &reader)
     zone = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
       try reader.label(max: RecordLimits.zoneBytesMax)
+    }
+    grounds = try reader.list(max: Self.groundsMax) {
+      (reader: inout BinaryReader) throws(BinaryError) in
+      try reader.bytes(max: Self.bytesMax)
     }
     trailing = reader.remaining()
   }

@@ -22,13 +22,14 @@ extension ClusterService {
         stream, max: JoinRequest.bytesMax, deadline: runtime.now + Self.requestMax)
       let exporter = try stream.exportKeyingMaterial(
         label: JoinWire.exporterLabel, context: [], count: JoinProof.exporterBytes)
+      let request = try? JoinRequest(decoding: bytes)
       let answer: JoinAnswer
       do throws(JoinRefused) {
         answer = try await admit(
-          bytes, joiner: key, exporter: exporter, from: stream.peerAddress)
+          request, joiner: key, exporter: exporter, from: stream.peerAddress)
       } catch {
-        logger.warning(
-          "a node was not admitted",
+        logger.log(
+          request?.invite == InviteID.none ? .debug : .warning, "a node was not admitted",
           [("node", key.short), ("from", stream.peerDescription), ("reason", error.text)])
         answer = .refused(
           JoinAnswer.Refusal(code: error.code, text: error.text, grounds: error.grounds))
@@ -41,15 +42,18 @@ extension ClusterService {
   }
 
   private nonisolated(nonsending) func admit(
-    _ bytes: [UInt8], joiner: NodeID, exporter: [UInt8], from address: SocketAddress?
+    _ request: JoinRequest?, joiner: NodeID, exporter: [UInt8], from address: SocketAddress?
   ) async throws(JoinRefused) -> JoinAnswer {
-    guard let request = try? JoinRequest(decoding: bytes) else {
+    guard let request else {
       throw JoinRefused(.wrongProof, "the question cannot be read: update the older program")
     }
     guard tries.mayTry(address, now: runtime.now) else {
       throw JoinRefused(.tooManyTries, "too many wrong tries from there: wait a minute")
     }
     do {
+      if identity?.cluster == request.cluster, !request.grounds.isEmpty {
+        try await take(request.grounds, from: joiner)
+      }
       let outcomes = try await change { cluster, now in
         try admit(request, joiner: joiner, exporter: exporter, now: now, to: &cluster)
       }
@@ -84,6 +88,9 @@ extension ClusterService {
         .endedKey,
         "this node has left the cluster or was removed from it, and its key never returns: start with an empty folder",
         grounds: cluster.grounds(for: joiner))
+    }
+    if request.invite == .none, cluster.membership.contains(joiner) {
+      throw JoinRefused(.alreadyMember, "this node is a member")
     }
     let named = cluster.invites(named: request.invite)
     guard !named.isEmpty else {

@@ -161,32 +161,38 @@ extension ClusterService {
 
   // MARK: A member that is refused
 
-  /// How often it is looked whether members refuse this node's key.
-  private static let refusalPause: Duration = .seconds(10)
+  /// Pauses between looks whether members refuse this node's key; they double.
+  private static let refusalPauseMin: Duration = .seconds(5)
+  private static let refusalPauseMax: Duration = .seconds(60)
 
   /// Asks members that take this node for none why, until the task is cancelled.
   ///
-  /// It asks at the joiners' door: who was away while it was expelled hears of it nowhere else.
+  /// It asks at the joiners' door: who was away while it was expelled hears of it nowhere else. And it says there what is
+  /// known of its own membership, which may have reached nobody: who admitted it may have left before it told the others.
   func keepAskingWhyRefused() async {
-    while (try? await runtime.sleep(for: Self.refusalPause)) != nil { await askWhyRefused() }
+    var pause = Self.refusalPauseMin
+    while (try? await runtime.sleep(for: pause)) != nil {
+      await askWhyRefused()
+      pause = min(pause * 2, Self.refusalPauseMax)
+    }
   }
 
-  /// Asks one; its answer's records are merged as any, so that this node judges itself whether it was expelled.
+  /// Asks one; its answer's records are merged as any, so that this node judges itself what it is.
   private nonisolated(nonsending) func askWhyRefused() async {
-    guard let mesh, let cluster = identity?.cluster, standing == .member,
+    guard let mesh, let cluster = state.withLock(\.cluster),
       let (node, address) = oneThatRefuses(mesh)
     else { return }
+    let before = standing
+    let question = JoinRequest.inquiry(
+      cluster.cluster, hostName: options.hostName, protocols: .own,
+      grounds: cluster.grounds(for: own, bytesMax: JoinRequest.groundsBytesMax))
     do {
-      let answer = try await ask(node, at: address, mesh) { [self] _ in
-        JoinRequest(
-          cluster: cluster, invite: .none,
-          proof: [UInt8](repeating: 0, count: Ed25519PrivateKey.signatureBytes),
-          hostName: options.hostName, protocols: .own)
-      }
-      guard case .refused(let refusal) = answer else { return }
+      guard case .refused(let refusal) = try await ask(node, at: address, mesh, { _ in question })
+      else { return }
       try await take(refusal.grounds, from: node)
-      if standing != .member {
-        logger.warning("this node was removed from its cluster", [("said", node.short)])
+      if refusal.code == .alreadyMember { mesh.dialAgain(node) }
+      if standing != before {
+        logger.warning("another member knew better what this node is", [("node", node.short)])
       }
     } catch {
       logger.debug(

@@ -46,22 +46,28 @@ extension ClusterState {
     return result
   }
 
-  /// Why `key` is no member any more, or is one: the admissions and endings of it, of their signers, of the signers of
-  /// these, and so on up to the founder. Nothing for one that was never admitted.
+  /// Why `key` is a member, or is none any more: the admissions and endings of it, then of their signers, of the signers
+  /// of these, and so on up to the founder. Nothing for one that was never admitted.
   ///
   /// They tell nothing of members on which this does not depend.
-  package func grounds(for key: NodeID) -> [[UInt8]] {
+  ///
+  /// - Parameter bytesMax: The first ones with so many bytes in all.
+  package func grounds(for key: NodeID, bytesMax: Int = .max) -> [[UInt8]] {
     guard wasEverAdmitted(key) else { return [] }
-    var asked: Set<NodeID> = [key]
-    var open = [key]
-    var found: [MemberRecord] = []
-    while let subject = open.popLast() {
-      for record in members where record.subject == subject {
-        found.append(record)
-        if asked.insert(record.signer).inserted { open.append(record.signer) }
+    var keys = [key]
+    var next = 0
+    var found: [[UInt8]] = []
+    var count = 0
+    while next < keys.count {
+      for record in members where record.subject == keys[next] {
+        count += record.bytes.count
+        guard count <= bytesMax else { return found }
+        found.append(record.bytes)
+        if !keys.contains(record.signer) { keys.append(record.signer) }
       }
+      next += 1
     }
-    return found.sorted { $0.id < $1.id }.map(\.bytes)
+    return found
   }
 
   /// All records, those first on which others stand: admissions from the founder outwards, endings, invites, and
