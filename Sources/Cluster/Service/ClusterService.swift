@@ -243,19 +243,24 @@ package final class ClusterService: Sendable {
   /// Tells the mesh and the other members of records that are new here.
   ///
   /// Who is expelled by them hears it as long as it is connected: afterwards nobody speaks with it, and it would look for
-  /// its peers for ever.
+  /// its peers for ever. A node that is put out itself, and them with it, may be the only one who knows.
   func spread(_ added: [RecordID], except source: NodeID?) {
-    let (records, expelled) = state.withLock { state in
-      (added.compactMap { state.cluster?[$0] }, expelledPeers(state))
+    let (records, expelled, isMember) = state.withLock { state in
+      (
+        added.compactMap { state.cluster?[$0] }, expelledPeers(state),
+        state.cluster?.membership.contains(own) ?? false
+      )
     }
     let bytes = records.map(\.bytes)
     push(bytes, except: expelled + [source].compactMap(\.self))
     let endings = records.filter { $0.kind == .ending }.map(\.bytes)
     guard !expelled.isEmpty, !endings.isEmpty else { return memberChanged() }
+    // Among equals also what the endings rest on.
+    let farewell = isMember ? endings : bytes
     runtime.spawn { [self] in
       await withTaskGroup(of: Void.self) { group in
         for node in expelled {
-          group.addTask { _ = await self.pushed(endings, to: node, within: Self.farewellMax) }
+          group.addTask { _ = await self.pushed(farewell, to: node, within: Self.farewellMax) }
         }
       }
       memberChanged()
@@ -267,7 +272,7 @@ package final class ClusterService: Sendable {
 
   /// Who is connected and no member; a node that leaves knows it.
   private func expelledPeers(_ state: State) -> [NodeID] {
-    guard let cluster = state.cluster, cluster.membership.contains(own) else { return [] }
+    guard let cluster = state.cluster else { return [] }
     return (state.mesh?.connected ?? []).filter { node in
       guard !cluster.membership.contains(node) else { return false }
       guard case .ended(let endings) = cluster.membership.absence(of: node) else { return true }
