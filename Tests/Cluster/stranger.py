@@ -72,6 +72,40 @@ class Stranger:
         return record[2], record[4:].decode(errors="replace")
 
 
+class Recorder:
+    """Answers at a port as the node of a key, takes one question, and keeps it."""
+
+    def __init__(self, thief):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(thief.certificate, thief.key)
+        self.context.set_alpn_protocols([JOINER])
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(15)
+        self.port = self.listener.getsockname()[1]
+
+    def question(self):
+        link, _ = self.listener.accept()
+        link.settimeout(10)
+        with self.context.wrap_socket(link, server_side=True) as secured:
+            head = exactly(secured, 4)
+            return head + exactly(secured, int.from_bytes(head, "big"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+def exactly(link, count):
+    out = b""
+    while len(out) < count:
+        piece = link.recv(count - len(out))
+        assert piece
+        out += piece
+    return out
+
+
 def everything(link):
     """All that comes before the other side closes."""
     out = b""

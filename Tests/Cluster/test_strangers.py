@@ -11,7 +11,7 @@ import time
 import pytest
 
 from Cluster.nodes import eventually, mesh
-from Cluster.stranger import JOINER, MEMBER, PKCS8, Stranger, everything, framed, openssl
+from Cluster.stranger import JOINER, MEMBER, PKCS8, Recorder, Stranger, framed, openssl
 from Cluster.tokens import Token
 from Hostile.processes import Memory, close_at_once, raise_file_limit
 
@@ -175,40 +175,6 @@ def test_a_recorded_question_is_worth_nothing(cluster, nodes, tmp_path):
     # The joiner itself gets in where the token says so.
     joiner.command("join", token.text)
     joiner.wait_joined()
-
-
-class Recorder:
-    """Answers at a port as the node of a key, takes one question, and keeps it."""
-
-    def __init__(self, thief):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(thief.certificate, thief.key)
-        self.context.set_alpn_protocols([JOINER])
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(15)
-        self.port = self.listener.getsockname()[1]
-
-    def question(self):
-        link, _ = self.listener.accept()
-        link.settimeout(10)
-        with self.context.wrap_socket(link, server_side=True) as secured:
-            head = exactly(secured, 4)
-            return head + exactly(secured, int.from_bytes(head, "big"))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.listener.close()
-
-
-def exactly(link, count):
-    out = b""
-    while len(out) < count:
-        piece = link.recv(count - len(out))
-        assert piece
-        out += piece
-    return out
 
 
 def public_key(seed):

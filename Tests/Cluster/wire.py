@@ -51,10 +51,10 @@ class Reader:
 class Secured:
     """TLS over a socket, of which one thread reads while others write: Python's own may not be used so."""
 
-    def __init__(self, context, plain):
+    def __init__(self, context, plain, **options):
         self.plain, self.turn = plain, threading.Lock()
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.engine = context.wrap_bio(self.incoming, self.outgoing)
+        self.engine = context.wrap_bio(self.incoming, self.outgoing, **options)
         self.attempt(self.engine.do_handshake)
 
     def attempt(self, action):
