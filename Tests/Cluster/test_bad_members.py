@@ -7,13 +7,15 @@ import ssl
 import pytest
 
 from Cluster.keys import (
-    ADMISSION, ENDING, INVITE, SETTING, Key, admission, announcement, ending, invite, now, record,
+    ADMISSION, ANNOUNCEMENT, ENDING, INVITE, SETTING, Key, admission, announcement, ending, invite, now, record,
     record_id, string)
 from Cluster.nodes import eventually, mesh
 from Cluster.tokens import Token
 from Cluster.wire import Member, Reset
 
 HEAR_LIMIT = 10
+# What changes only when somebody does something.
+KINDS = ADMISSION, ENDING, INVITE, SETTING
 
 
 class Bad:
@@ -44,7 +46,7 @@ class Bad:
             with self.to(node, key) as link:
                 link.push(*records)
 
-    def held(self, kinds=(ADMISSION, ENDING, INVITE, SETTING)):
+    def held(self, kinds=KINDS):
         """The records of these kinds that each node holds."""
         found = []
         for node in self.nodes:
@@ -82,7 +84,9 @@ FORGED = {
         lambda b: admission(b.cluster, b.founder_id, b.founder_id, b.key), "wrongSignature"),
     "an admission in the founder's name": (lambda b: by(b, b.founder_id, b.key), "wrongSignature"),
     "an admission in a member's name": (lambda b: by(b, b.member_id, b.key), "wrongSignature"),
-    "an admission by a stranger": (lambda b: by(b, b.stranger.public, b.stranger), "unknownSigner"),
+    "an admission by a stranger": (
+        lambda b: admission(b.cluster, Key().public, b.stranger.public, b.stranger),
+        "unknownSigner"),
     "an admission that was changed": (changed, "wrongSignature"),
     "an admission of another cluster": (
         lambda b: admission(os.urandom(32), b.stranger.public, b.key.public, b.key),
@@ -101,6 +105,9 @@ FORGED = {
         lambda b: ending(b.cluster, b.member_id, b.founder_id, b.key), "wrongSignature"),
     "an invite in the founder's name": (
         lambda b: invite(b.cluster, b.founder_id, b.key, b.stranger), "wrongSignature"),
+    "addresses in the founder's name": (
+        lambda b: announcement(b.cluster, b.founder_id, b.key, [(1, "127.0.0.1:1")]),
+        "wrongSignature"),
     "a setting in the founder's name": (
         lambda b: record(SETTING, b.cluster + string("layout") + string("manual")
                          + now().to_bytes(8, "big") + b.founder_id, b.key), "wrongSignature"),
@@ -122,7 +129,8 @@ def test_what_is_forged_changes_nothing(bad, name):
     for node, place in zip(bad.nodes, logs):
         line = next(x for x in node.log()[place:].splitlines() if "a record was refused" in x)
         assert reason in line and bad.key.id[:16] in line, line
-    assert bad.held() == before and forged not in before[0]
+    assert bad.held() == before
+    assert all(forged not in held for held in bad.held([*KINDS, ANNOUNCEMENT]))
     assert bad.listed() == members
     mesh(bad.nodes)
     assert all(node.own["state"] == "up" for node in bad.nodes)

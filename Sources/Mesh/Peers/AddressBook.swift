@@ -83,6 +83,11 @@ package final class AddressBook: Sendable {
     }
   }
 
+  /// Whether this node was told that `node` is at `address`, by an operator or a token, and not by `node` alone.
+  func isTold(_ address: HostAndPort, of node: NodeID) -> Bool {
+    entries.withLock { $0[node]?.told.contains(address) ?? false }
+  }
+
   /// Notes that `node` was reached at `address`.
   nonisolated(nonsending) func worked(
     _ address: HostAndPort, of node: NodeID, at now: WallTime

@@ -13,9 +13,11 @@ package enum AddressRules {
   ///
   /// - Parameter loopback: Whether loopback addresses count.
   package static func isPlausible(_ address: SocketAddress, loopback: Bool = false) -> Bool {
+    // ::ffff:127.0.0.1 leads where 127.0.0.1 does.
+    let address = address.unmapped
     guard let port = address.port, port != 0, !address.isAny else { return false }
     if address.isLoopback { return loopback }
-    switch address.unmapped {
+    switch address {
     case .ipv4(let address, _):
       // 0.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3: "this network", link-local, multicast and reserved (RFC 6890).
       return address >> 24 != 0 && address >> 16 != 0xA9FE && address >> 29 != 7

@@ -56,7 +56,7 @@ extension NodeMesh {
   /// Dials `peer` at all its addresses and serves the connection until it ends; `false` when nobody answered.
   private nonisolated(nonsending) func dial(_ peer: Peer) async -> Bool {
     guard let cluster = state.withLock(\.cluster) else { return false }
-    let candidates = await resolved(addresses.candidates(of: peer.node))
+    let candidates = await resolved(addresses.candidates(of: peer.node), of: peer.node)
     guard let (secured, address) = await race(peer, candidates) else { return false }
     do {
       let control = try await handshake.greet(secured, cluster: cluster, lane: .control)
@@ -153,19 +153,28 @@ extension NodeMesh {
     var resolved: SocketAddress
   }
 
-  /// The addresses that candidates stand for now: names are looked up each time, beside each other.
-  private nonisolated(nonsending) func resolved(_ hosts: [HostAndPort]) async -> [Candidate] {
+  /// The addresses that candidates of `node` stand for now: names are looked up each time, beside each other.
+  ///
+  /// A name that the node says of itself may stand for anything, and for something else each time: it is judged here.
+  private nonisolated(nonsending) func resolved(
+    _ hosts: [HostAndPort], of node: NodeID
+  ) async -> [Candidate] {
     let deadline = runtime.now + Self.roundMax
     return await withTaskGroup(of: (Int, [SocketAddress]).self) { group in
       for (index, host) in hosts.enumerated() {
         group.addTask { [network] in
           let found = try? await network.resolve(
             host: host.host, port: host.port, deadline: deadline)
-          return (index, Array((found ?? []).prefix(Self.addressesOfNameMax)))
+          return (index, found ?? [])
         }
       }
       var found = [[SocketAddress]](repeating: [], count: hosts.count)
-      for await (index, addresses) in group { found[index] = addresses }
+      for await (index, addresses) in group {
+        let isName = SocketAddress(ip: hosts[index].host, port: hosts[index].port) == nil
+        let isToJudge = isName && !self.addresses.isTold(hosts[index], of: node)
+        let plausible = addresses.filter { !isToJudge || AddressRules.isPlausible($0) }
+        found[index] = Array(plausible.prefix(Self.addressesOfNameMax))
+      }
       var candidates: [Candidate] = []
       for (host, addresses) in zip(hosts, found) {
         for address in addresses where !candidates.contains(where: { $0.resolved == address }) {
