@@ -73,7 +73,7 @@ class Stranger:
 
 
 class Recorder:
-    """Answers at a port as the node of a key, takes one question, and keeps it."""
+    """Answers at a port as the node of a key, and takes a question."""
 
     def __init__(self, thief):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -83,12 +83,14 @@ class Recorder:
         self.listener.settimeout(15)
         self.port = self.listener.getsockname()[1]
 
-    def question(self):
+    def question(self, answer=b""):
         link, _ = self.listener.accept()
         link.settimeout(10)
         with self.context.wrap_socket(link, server_side=True) as secured:
             head = exactly(secured, 4)
-            return head + exactly(secured, int.from_bytes(head, "big"))
+            question = head + exactly(secured, int.from_bytes(head, "big"))
+            secured.sendall(answer)
+            return question
 
     def __enter__(self):
         return self

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from Cluster.keys import Key
+from Cluster.keys import Key, admission, record_id
 from Cluster.middle import ENDS_TLS, PASSES, REPLAYS, Exporting, Middle
 from Cluster.nodes import eventually, mesh
-from Cluster.stranger import Recorder, Stranger, everything, join_request
-from Cluster.tokens import Token
+from Cluster.stranger import Recorder, Stranger, everything, framed, join_request
+from Cluster.tokens import Token, varint
 
 WRONG_PROOF = 5
 # Both sides dial; each has tried again several times by then.
@@ -164,3 +164,27 @@ def test_a_proof_does_not_carry_over(nodes, founder, tmp_path):
     assert asked(lambda e: join_request(own, proof(e, key.public))) == 0
     assert {n["id"] for n in founder.status()["nodes"]} == ids | {key.id}
     founder.command("node", "remove", key.id, "--yes")
+
+
+def test_a_member_that_lets_in_to_a_cluster_of_its_own(nodes, founder, tmp_path):
+    """The token says which cluster: a peer that it names cannot take the new node elsewhere."""
+    key, token, other = Key(), Token(founder.token()), os.urandom(32)
+    with Recorder(thief(tmp_path / "bad", founder, key)) as recorder:
+        address = f"127.0.0.1:{recorder.port}"
+        joiner = nodes.make("joiner").start("--join", Token(token.text).naming(key.id, address).text)
+        for cluster in (other, token.cluster):
+            recorder.question(framed(welcome(cluster, key, bytes.fromhex(joiner.id))))
+            if cluster == other:
+                joiner.waits("not joined yet", f"{address}: it lets in to another cluster")
+                assert joiner.own["state"] == "joining"
+    # Not because the answer was none.
+    joiner.wait_joined()
+
+
+def welcome(cluster, founder, joiner):
+    """The answer that makes `joiner` a member of a cluster of which we are the founder."""
+    records = sorted((admission(cluster, subject, founder.public, founder)
+                      for subject in (founder.public, joiner)), key=record_id)
+    state = b"\x01" + cluster + founder.public + varint(len(records))
+    state += b"".join(varint(len(r)) + r for r in records)
+    return b"\x01\x01" + cluster + os.urandom(32) + founder.public + varint(len(state)) + state

@@ -106,6 +106,11 @@ extension ClusterService {
           let question = { exporter in self.question(token, exporter) }
           switch try await ask(peer.node, at: address, mesh, question) {
           case .admitted(let welcome):
+            // A member that went bad would take the new node into a cluster of its own.
+            guard welcome.cluster == token.cluster else {
+              failures.append("\(address.text): it lets in to another cluster than the token's")
+              continue
+            }
             try await adopt(welcome)
             return .joined
           case .refused(let refused):
