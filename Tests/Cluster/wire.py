@@ -190,9 +190,13 @@ class Member:
         """All records that the node holds."""
         answer = Reader(self.ask("cluster/compare", b"\x01" + bytes(8) + varint(0)))
         answer.take(1)
-        told = Reader(answer.bytes())
+        told, named = Reader(answer.bytes()), Reader(answer.bytes())
         told.take(1)
-        return {told.bytes() for _ in range(told.varint())}
+        records = {told.bytes() for _ in range(told.varint())}
+        # It holds nothing else: behind version and salt the short IDs are counted.
+        named.take(1 + 8)
+        assert named.varint() == len(records)
+        return records
 
     def close(self):
         self.link.close()
