@@ -1,9 +1,8 @@
 // Which addresses are believed when a member says them of itself.
 
+import Mesh
 import Reactor
 import Testing
-
-@testable import Mesh
 
 @Suite("address rules")
 struct AddressRulesTests {
