@@ -13,7 +13,7 @@ package enum JoinTokenSource {
     guard let path = variable("GRANGE_JOIN_FILE") else { return token }
     guard token == nil else { throw NodeFailure("GRANGE_JOIN and GRANGE_JOIN_FILE are both set") }
     do throws(ConfigurationProblem) {
-      return try SecretFile.read(path)
+      return try SecretFile.read(path, environment)
     } catch {
       throw NodeFailure("GRANGE_JOIN_FILE: \(error.text)")
     }

@@ -38,7 +38,7 @@ package struct Quickstart: Sendable, Equatable {
           "GRANGE_DEFAULT_SECRET_KEY and GRANGE_DEFAULT_SECRET_KEY_FILE are both set")
       }
       do throws(ConfigurationProblem) {
-        secret = try SecretFile.read(path)
+        secret = try SecretFile.read(path, environment)
       } catch {
         throw NodeFailure("GRANGE_DEFAULT_SECRET_KEY_FILE: \(error.text)")
       }

@@ -10,8 +10,8 @@ import Testing
   private final class TemporaryFile {
     let path: String
 
-    init(_ text: String, mode: mode_t = 0o600) {
-      var template = Array("/tmp/grange-test-XXXXXX".utf8CString)
+    init(_ text: String, mode: mode_t = 0o600, in folder: String = "/tmp") {
+      var template = Array("\(folder)/grange-test-XXXXXX".utf8CString)
       let descriptor = mkstemp(&template)
       path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
       _ = Array(text.utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
@@ -242,6 +242,43 @@ import Testing
     #expect(
       problems(nil, ["GRANGE_ADMIN_TOKEN_FILE": "/nonexistent"])[0].hasSuffix(
         "cannot be read: No such file or directory"))
+  }
+
+  @Test func groupsMayReadASecret() throws {
+    for mode: mode_t in [0o640, 0o660] {
+      let file = TemporaryFile("s3cret", mode: mode)
+      #expect(
+        try load(nil, ["GRANGE_ADMIN_TOKEN_FILE": file.path]).configuration.admin.token == "s3cret")
+    }
+    for mode: mode_t in [0o604, 0o602] {
+      let file = TemporaryFile("s3cret", mode: mode)
+      #expect(problems(nil, ["GRANGE_ADMIN_TOKEN_FILE": file.path]).count == 1)
+    }
+  }
+
+  /// Platforms set the mode of what they hand over.
+  @Test func secretsOfThePlatformMayHaveAnyMode() throws {
+    let (handed, other) = (
+      TemporaryFile("s3cret \n\n", mode: 0o644, in: "/dev/shm"), TemporaryFile("", mode: 0o644)
+    )
+    let environment = ["GRANGE_ADMIN_TOKEN_FILE": handed.path]
+    let container = environment.merging(["KUBERNETES_SERVICE_HOST": "10.0.0.1"]) { $1 }
+    let unit = environment.merging(["CREDENTIALS_DIRECTORY": "/dev/shm"]) { $1 }
+    for environment in [unit, container] {
+      #expect(try load(nil, environment).configuration.admin.token == "s3cret ")
+    }
+    // Not through it, and not what only looks so.
+    for path in ["/dev/shm/../..\(other.path)", other.path] {
+      let found = problems(
+        nil, ["GRANGE_ADMIN_TOKEN_FILE": path, "CREDENTIALS_DIRECTORY": "/dev/shm"])
+      #expect(found.first?.contains("others") == true, "\(found)")
+    }
+    // What lies in the container itself was not mounted into it.
+    guard access("/", W_OK) == 0 else { return }
+    let inside = TemporaryFile("s3cret", mode: 0o644, in: "/")
+    let found = problems(
+      nil, ["GRANGE_ADMIN_TOKEN_FILE": inside.path, "KUBERNETES_SERVICE_HOST": "10.0.0.1"])
+    #expect(found.first?.contains("others") == true, "\(found)")
   }
 
   @Test func refusesAFileThatWasNamedAndIsMissing() {

@@ -64,7 +64,7 @@ package struct ConfigurationLoader {
     loader.readFile(sources)
     loader.readEnvironment(sources.environment)
     loader.readFlags(sources)
-    loader.readSecretFiles()
+    loader.readSecretFiles(sources.environment)
     loader.check()
     if !loader.problems.isEmpty { throw ConfigurationError(loader.problems) }
     return loader.result
@@ -166,10 +166,12 @@ package struct ConfigurationLoader {
 
   // MARK: Secrets
 
-  private mutating func readSecretFiles() {
-    readSecretFile("admin.token", \.admin.token, \.admin.tokenFile)
-    readSecretFile("admin.metrics_token", \.admin.metricsToken, \.admin.metricsTokenFile)
-    readSecretFile("discovery.consul.token", \.discovery.consul.token, \.discovery.consul.tokenFile)
+  private mutating func readSecretFiles(_ environment: [String: String]) {
+    readSecretFile("admin.token", \.admin.token, \.admin.tokenFile, environment)
+    readSecretFile(
+      "admin.metrics_token", \.admin.metricsToken, \.admin.metricsTokenFile, environment)
+    readSecretFile(
+      "discovery.consul.token", \.discovery.consul.token, \.discovery.consul.tokenFile, environment)
     if let path = result.filePath, SmallFile.mayBeReadByOthers(path) {
       for key in ConfigurationKey.all where key.isSecret && ranks[key.name] == 1 {
         result.warnings.append(
@@ -180,7 +182,7 @@ package struct ConfigurationLoader {
 
   private mutating func readSecretFile(
     _ name: String, _ secret: WritableKeyPath<Configuration, String?>,
-    _ file: KeyPath<Configuration, String?>
+    _ file: KeyPath<Configuration, String?>, _ environment: [String: String]
   ) {
     guard let path = result.configuration[keyPath: file] else { return }
     let (secretRank, fileRank) = (ranks[name] ?? 0, ranks[name + "_file"] ?? 0)
@@ -189,7 +191,7 @@ package struct ConfigurationLoader {
       return
     }
     do throws(ConfigurationProblem) {
-      result.configuration[keyPath: secret] = try SecretFile.read(path)
+      result.configuration[keyPath: secret] = try SecretFile.read(path, environment)
       result.origins[name] = path
     } catch {
       problems.append("\(result.origins[name + "_file"] ?? name): \(error.text)")
