@@ -113,6 +113,9 @@ def test_expelling(nodes):
     for node in (founder, first):
         eventually(lambda: {n["hostname"] for n in node.status()["nodes"]}
                    == {"founder", "first"}, 5)
+    for node in (founder, first):
+        assert f"first ({first.id[:16]}) removed " in node.attention
+        assert "second" in node.attention and "founder" in node.attention
     for node in (second, third):
         node.waits("was removed", "ask a member for a token")
         assert node.own["state"] == "ended"

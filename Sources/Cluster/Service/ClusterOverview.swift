@@ -48,6 +48,31 @@ extension ClusterService {
         "the invite \(invite.body.invite.hex.prefix(8)) for \(invite.body.usesMax) let \(uses) nodes in, through members "
           + "that did not see each other: remove who should not be there (`grange node remove`)")
     }
-    return lines
+    return lines + expulsions(cluster)
+  }
+
+  /// How long an expulsion is shown: until somebody has looked, even one who looks once a week.
+  private static let expulsionShownMilliseconds: UInt64 = 7 * 86_400_000
+
+  /// Members that expelled others lately, by the time that they say.
+  private func expulsions(_ cluster: ClusterState) -> [String] {
+    func name(_ node: NodeID) -> String {
+      let hostName = cluster.announcement(of: node)?.body.hostName ?? ""
+      return hostName.isEmpty ? node.short : "\(hostName) (\(node.short))"
+    }
+    let now = runtime.wallNow.milliseconds
+    var expelled: [NodeID: [NodeID]] = [:]
+    for case .ending(let ending) in cluster.members
+    where ending.signer != ending.subject && cluster.membership.contains(ending.signer)
+      && !cluster.membership.contains(ending.subject)
+      && now.subtractingReportingOverflow(ending.signed.milliseconds).partialValue.magnitude
+        < Self.expulsionShownMilliseconds
+    {
+      expelled[ending.signer, default: []].append(ending.subject)
+    }
+    return expelled.sorted { $0.key < $1.key }.map { signer, subjects in
+      "\(name(signer)) removed \(subjects.sorted().map(name).joined(separator: ", ")); if you did not want that, run "
+        + "`grange node remove \(signer.short)` on a node that it has not removed"
+    }
   }
 }
