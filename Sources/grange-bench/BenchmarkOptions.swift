@@ -55,6 +55,9 @@ struct BenchmarkOptions {
            grange-bench disk FOLDER [SECONDS]   8 writers of durable files of 1 MiB
            grange-bench hash [SECONDS]          MD5 and BLAKE2b on one core
            grange-bench mesh [SECONDS]          two nodes on loopback, beside plain TLS over one socket
+           grange-bench mesh-answer IP:PORT LIMIT        one of two nodes at the ends of a line, until it is killed
+           grange-bench mesh-ask IP:PORT LIMIT SECONDS   the other: small questions alone, then beside blocks, of
+                                                which each node sends LIMIT bytes a second; 0 for no limit
 
     OPERATION   put, delete   each of --objects once
                 fill          as put, without a limit of time

@@ -21,8 +21,8 @@ enum MeshRate {
     var perSecond: Double { seconds > 0 ? count / seconds : 0 }
   }
 
-  private static let pieceBytes = 1 << 20
-  private static let questionBytes = 100
+  private static let pieceBytes = BenchMesh.blockBytes
+  private static let questionBytes = BenchMesh.questionBytes
   private static let concurrency = 16
 
   /// Measures everything, `seconds` each, and returns the lines to print.
@@ -145,20 +145,16 @@ enum MeshRate {
     }
   }
 
-  private static let question = MeshEndpoint<BenchMessage, BenchMessage>(
-    "bench/question", bytesMax: 1024)
-
   private static func meshCalls(
     _ group: EventLoopGroup, _ time: Duration, concurrency: Int
   ) async throws -> Rate {
     while group.nextLoop() !== group.loops[0] {}
     return try await withMesh(group) { mesh, other in
-      let message = BenchMessage(bytes: [UInt8](repeating: 7, count: questionBytes))
       return try await withThrowingTaskGroup { tasks in
         for _ in 0..<concurrency {
           tasks.addTask {
             try await measured(time) {
-              _ = try await mesh.call(question, other, message, deadline: .distantFuture)
+              try await BenchMesh.ask(mesh, other, deadline: .distantFuture)
               return 1
             }
           }
@@ -177,39 +173,16 @@ enum MeshRate {
   private static func withMesh(
     _ group: EventLoopGroup, _ body: (NodeMesh, NodeID) async throws -> Rate
   ) async throws -> Rate {
-    let (one, two) = (try mesh(group), try mesh(group))
-    let cluster = ClusterID(random: SystemRandom.shared)
+    let (one, two) = (try BenchMesh.make(group), try BenchMesh.make(group))
     let address = two.localAddress
     one.addresses.tell(
       [HostAndPort(host: address.host, port: address.port ?? 0)], of: two.own)
-    for mesh in [two, one] {
-      mesh.start(SilentDelegate())
-      mesh.update(cluster: cluster, members: [one.own, two.own])
-    }
-    while !one.hasBulk(two.own) { try await group.sleep(for: .milliseconds(5)) }
+    for mesh in [two, one] { BenchMesh.start(mesh, members: [one.own, two.own]) }
+    try await BenchMesh.waitForBulk(one, two.own, group)
     let rate = try await body(one, two.own)
     await one.stop()
     await two.stop()
     return rate
-  }
-
-  private static func mesh(_ group: EventLoopGroup) throws -> NodeMesh {
-    let seed = SystemRandom.shared.bytes(NodeTLS.keyBytes)
-    guard let key = Ed25519PrivateKey(seed: seed), let own = NodeID(key.publicKey) else {
-      throw StreamError.tls(reason: "no key")
-    }
-    let endpoints = EndpointRegistry { registry in
-      registry.answer(question) { _, message in message }
-      registry.stream("bench/sink") { stream in
-        let buffer = PooledMemory(pieceBytes)
-        while try await stream.read(into: buffer.bytes) > 0 {}
-        try await stream.finish()
-      }
-    }
-    return try NodeMesh(
-      NodeMesh.Options(bind: .ipv4(address: 0x7F00_0001, port: 0)), own: own, seed: seed,
-      endpoints: endpoints, database: nil, network: SocketNetwork(group), runtime: group,
-      metrics: MetricsRegistry(), logger: .disabled)
   }
 
   // MARK: Measuring
@@ -235,34 +208,4 @@ enum MeshRate {
 
 extension MeshRate.Rate {
   var cpuSecondsEach: Double { count > 0 ? cpuSeconds / count : 0 }
-}
-
-private struct BenchMessage: MeshMessage {
-  var bytes: [UInt8]
-
-  init(bytes: [UInt8]) { self.bytes = bytes }
-
-  func write(to writer: inout BinaryWriter) { writer.raw(bytes) }
-
-  init(_ reader: inout BinaryReader) throws(BinaryError) { bytes = reader.remaining() }
-}
-
-/// Memory for one task.
-private final class PooledMemory {
-  let bytes: UnsafeMutableRawBufferPointer
-
-  init(_ count: Int) {
-    bytes = .allocate(byteCount: count, alignment: 64)
-    bytes.initializeMemory(as: UInt8.self, repeating: 7)
-  }
-
-  deinit { bytes.deallocate() }
-}
-
-private final class SilentDelegate: MeshDelegate {
-  func meshNews() -> [UInt8] { [] }
-  func mesh(heard news: [UInt8], from node: NodeID) {}
-  func mesh(connected node: NodeID, observed: SocketAddress?) {}
-  func mesh(lost node: NodeID) {}
-  nonisolated(nonsending) func mesh(joining stream: TLSStream, key: NodeID) async {}
 }

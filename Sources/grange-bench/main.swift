@@ -16,6 +16,7 @@ func baseline(_ arguments: [String]) -> Int32? {
   case "mesh":
     print(MeshRate.measure(seconds: seconds))
     return 0
+  case "mesh-answer", "mesh-ask": return MeshLine.run(arguments)
   case "disk" where arguments.count > 1:
     guard let rate = DiskRate.measure(in: arguments[1], seconds: seconds) else {
       print("grange-bench: cannot write to \(arguments[1]): \(String(cString: strerror(errno)))")

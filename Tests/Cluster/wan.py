@@ -17,10 +17,10 @@ def is_available():
 class Wan:
     """Hosts 1 to `count`, `milliseconds` of round trip apart."""
 
-    def __init__(self, folder, count, milliseconds):
-        self.count = count
+    def __init__(self, folder, count, milliseconds, namespace=NAMESPACE):
+        self.count, self.namespace = count, namespace
         self.environment = {**os.environ, "WAN_DIR": str(folder / "wan"), "WAN_NET": NETWORK,
-                            "WAN_NS": NAMESPACE}
+                            "WAN_NS": namespace}
         self("up", count, milliseconds)
 
     def __call__(self, *arguments):
@@ -33,16 +33,16 @@ class Wan:
 
     def inside(self, host):
         """What begins a command that runs there."""
-        return ["ip", "netns", "exec", f"{NAMESPACE}{host}"]
+        return ["ip", "netns", "exec", f"{self.namespace}{host}"]
 
     def name(self, name, host):
         """Makes `name` mean `host`, for programs that start from now on."""
         for place in range(1, self.count + 1):
-            folder = Path("/etc/netns") / f"{NAMESPACE}{place}"
+            folder = Path("/etc/netns") / f"{self.namespace}{place}"
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "hosts").write_text(f"127.0.0.1 localhost\n{self.address(host)} {name}\n")
 
     def end(self):
         self("down")
         for place in range(1, self.count + 1):
-            shutil.rmtree(Path("/etc/netns") / f"{NAMESPACE}{place}", ignore_errors=True)
+            shutil.rmtree(Path("/etc/netns") / f"{self.namespace}{place}", ignore_errors=True)
