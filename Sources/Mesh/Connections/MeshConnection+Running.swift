@@ -37,7 +37,7 @@ package struct MeshConnectionServices: Sendable {
 }
 
 extension MeshConnection {
-  /// How long the peer may take for what is written at once: at 64 kbit/s a full outbox is through in 8 s.
+  /// How long the peer may take for what is written at once: at 64 kbit/s a full buffer is through in 8 s.
   private static let writeMax: Duration = .seconds(20)
   /// How long what was said last may take to get out.
   private static let goodbyeMax: Duration = .seconds(1)
@@ -174,24 +174,26 @@ extension MeshConnection {
     var batch: [UInt8] = []
     while true {
       batch = try await nextBatch(batch)
-      try await services.upload.pass(batch.count, urgent: lane == .control, on: runtime)
-      try await write(batch, deadline: runtime.now + Self.writeMax)
+      try await write(batch, services.upload)
     }
   }
 
+  /// Writes `bytes`, in pieces as small as the limit asks for.
   private nonisolated(nonsending) func write(
-    _ bytes: [UInt8], deadline: MonotonicInstant
+    _ bytes: [UInt8], _ limiter: RateLimiter
   ) async throws {
     var position = 0
     while position < bytes.count {
+      let count = min(bytes.count - position, limiter.pieceBytesMax, BufferPool.bufferBytes)
+      try await limiter.pass(count, urgent: lane == .control, on: runtime)
       // Through a buffer of its own: an array's bytes lie still only within a call that does not wait.
       let buffer = BufferPool.shared.take()
       defer { BufferPool.shared.give(buffer) }
-      let count = min(buffer.bytes.count, bytes.count - position)
       buffer.bytes.copyBytes(from: bytes[position..<position + count])
       position += count
       try await wire.stream.write(
-        UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count]), deadline: deadline)
+        UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count]),
+        deadline: runtime.now + Self.writeMax)
     }
   }
 
