@@ -1,7 +1,9 @@
-"""scripts/bench line [SECONDS]
+"""scripts/bench line [SECONDS] [CONGESTION]
 
 What blocks on a slow line do to small questions of the same two nodes, with `rpc.upload_limit` at 0.9 of the line and
-without: `grange-bench mesh-ask` and `mesh-answer` in two network namespaces. Needs root.
+without: `grange-bench mesh-ask` and `mesh-answer` in two network namespaces. TCP's congestion control is reno, or
+the one that is named: without a limit much depends on it. Most systems have cubic, which fills queues as reno does, but
+which namespaces may often not choose. Needs root.
 """
 
 import json
@@ -52,16 +54,19 @@ def print_rows(name, found):
               flush=True)
 
 
-def run(seconds):
+def run(seconds, congestion):
     if not is_available():
         sys.exit("scripts/bench line: the emulated line needs root and /dev/net/tun")
     folder = state.folder("run", f"line-{os.getpid()}")
     wan = Wan(folder, 2, ROUND_TRIP, namespace=f"hbench{os.getpid()}w")
     try:
         wan("rate", 1, 2, RATE_MBIT)
+        for host in (1, 2):
+            subprocess.run([*wan.inside(host), "sysctl", "-qw",
+                            f"net.ipv4.tcp_congestion_control={congestion}"], check=True)
         limit = int(SHARE * RATE_MBIT * 1e6 / 8)
-        print(f"A line of {RATE_MBIT} Mbit/s each way, {ROUND_TRIP} ms, with a queue of 200 ms; {seconds} s a figure; "
-              f"load {os.getloadavg()[0]:.1f} at the start, {time.strftime('%F %T')}\n")
+        print(f"A line of {RATE_MBIT} Mbit/s each way, {ROUND_TRIP} ms, with a queue of 200 ms, {congestion}; "
+              f"{seconds} s a figure; load {os.getloadavg()[0]:.1f} at the start, {time.strftime('%F %T')}\n")
         print("| upload limit | questions | median | p99 | of p99 alone | blocks out, Mbit/s | in, Mbit/s | count |\n"
               "|---|---|---|---|---|---|---|---|")
         limited = figures(wan, limit, seconds)
@@ -75,4 +80,5 @@ def run(seconds):
 
 
 if __name__ == "__main__":
-    run(float(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    given = dict(enumerate(sys.argv[1:]))
+    run(float(given.get(0, 15)), given.get(1, "reno"))

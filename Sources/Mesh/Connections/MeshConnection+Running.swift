@@ -46,7 +46,8 @@ extension MeshConnection {
   ///
   /// Must be called on the loop that the socket belongs to. Cancelling the task ends the connection.
   package nonisolated(nonsending) func run(_ services: MeshConnectionServices) async -> MeshError {
-    wire.stream.limitUnsent(toBytes: lane.unsentBytesMax)
+    // What TCP holds back for a while, as after a loss, goes out at once afterwards, whatever the limit.
+    wire.stream.limitUnsent(toBytes: min(lane.unsentBytesMax, services.upload.pieceBytesMax))
     await withTaskGroup(of: Part.self) { group in
       group.addTask { await self.running(.reading) { try await self.readAll(services) } }
       group.addTask { await self.running(.writing) { try await self.writeAll(services) } }

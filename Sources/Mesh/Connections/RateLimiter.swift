@@ -13,12 +13,12 @@ package final class RateLimiter: Sendable {
   private let busyUntil = Mutex(MonotonicInstant(nanoseconds: 0))
 
   /// The time on the line of what goes out at once: an urgent message waits behind it.
-  private static let piece: Duration = .milliseconds(5)
+  private static let piece: Duration = .milliseconds(2)
   /// How much of a pause is made up for, so that a timer that is a little late costs nothing.
   ///
   /// What goes out faster than the line waits in a router's queue, which drains at what the limit leaves free: at nine
   /// tenths of the line, 20 ms of it are there for a fifth of a second.
-  private static let burst: Duration = .milliseconds(5)
+  private static let burst: Duration = .milliseconds(4)
   /// About one packet: what is smaller is no sooner through.
   private static let pieceBytesMin = 1400
   /// IP, TCP and TLS add one byte to so many: 52 to each 1,448, and 22 to a piece.
