@@ -26,8 +26,8 @@ MESH_LIMIT = 120
 # The second connection of each pair is made after the first, and allocators give back what the start took.
 SETTLE_SECONDS = 60
 DAY = 86400
-# The emulator's most, one less for a network's own addresses.
-NODES_MAX = 31
+# As many as the emulator has hosts.
+NODES_MAX = 32
 
 
 @dataclass
@@ -74,7 +74,7 @@ def cluster(nodes, wan, count):
 
 def measure(folder, count, seconds):
     """Prints the row of a cluster of `count`; returns the private memory of a node."""
-    # The emulator knows no network of one.
+    # The emulator has two hosts at least.
     wan = Wan(folder, max(count, 2), ROUND_TRIP, namespace=f"hbench{os.getpid()}w")
     nodes = Nodes(folder)
     try:
@@ -99,12 +99,12 @@ def measure(folder, count, seconds):
 
 
 def main():
-    options = argparse.ArgumentParser(prog="scripts/bench idle")
-    options.add_argument("nodes", type=int, nargs="*", default=[1, 3, 30])
-    options.add_argument("--seconds", type=float, default=180)
-    options = options.parse_args()
+    parser = argparse.ArgumentParser(prog="scripts/bench idle")
+    parser.add_argument("nodes", type=int, nargs="*", default=[1, 3, 30])
+    parser.add_argument("--seconds", type=float, default=180)
+    options = parser.parse_args()
     if not all(1 <= count <= NODES_MAX for count in options.nodes):
-        options.error(f"a cluster has 1 to {NODES_MAX} nodes here")
+        parser.error(f"a cluster has 1 to {NODES_MAX} nodes here")
     if not is_available():
         sys.exit("scripts/bench idle: the namespaces need root and /dev/net/tun")
     print(f"Idle clusters, {options.seconds:.0f} s each after {SETTLE_SECONDS} s; load {os.getloadavg()[0]:.1f} at the "
