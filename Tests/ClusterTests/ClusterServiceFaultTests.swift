@@ -29,21 +29,34 @@ import Testing
     }
   }
 
+  private let folder = TemporaryFolder()
+  private let group = EventLoopGroup(loopCount: 1, blockingThreads: 1)
+
+  /// A node's database and its membership, of one key and folder.
+  private func open() throws -> (LocalDatabase, ClusterService) {
+    let key = try #require(Ed25519PrivateKey(seed: [UInt8](repeating: 7, count: 32)))
+    let database = try LocalDatabase.open(
+      LocalDatabase.Options(path: folder.path + "/meta"), random: SystemRandom.shared)
+    return (
+      database,
+      try ClusterService(
+        ClusterService.Options(hostName: "a", program: "test"), key: key, database: database,
+        network: NoNetwork(), runtime: group, logger: .disabled)
+    )
+  }
+
+  @Test func whatTheDiskDidNotTakeIsNotKnown() async throws {
+    let (database, service) = try open()
+    try await database.write { try service.foundIfFresh(in: $0) }
+    database.close()
+    await #expect(throws: LocalDBError.self) {
+      try await service.invite(expiresIn: .seconds(60), uses: 1, zone: nil)
+    }
+    #expect(service.invites.isEmpty)
+  }
+
   /// A write of somebody else that fails after it has changed something makes the database run the whole batch again.
   @Test func anInviteIsOnTheDiskAlsoWhenItsBatchRanTwice() async throws {
-    let folder = TemporaryFolder()
-    let key = try #require(Ed25519PrivateKey(seed: [UInt8](repeating: 7, count: 32)))
-    let group = EventLoopGroup(loopCount: 1, blockingThreads: 1)
-    func open() throws -> (LocalDatabase, ClusterService) {
-      let database = try LocalDatabase.open(
-        LocalDatabase.Options(path: folder.path + "/meta"), random: SystemRandom.shared)
-      return (
-        database,
-        try ClusterService(
-          ClusterService.Options(hostName: "a", program: "test"), key: key, database: database,
-          network: NoNetwork(), runtime: group, logger: .disabled)
-      )
-    }
     let (database, service) = try open()
     try await database.write { try service.foundIfFresh(in: $0) }
     let tree = try database.tree("others")
