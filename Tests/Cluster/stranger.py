@@ -12,11 +12,19 @@ JOINER, MEMBER = "grange-join/1", "grange/1"
 PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
 
 
-def join_request(token, proof, name="stranger"):
+def join_request(token, proof, name="stranger", credentials=()):
     """The record that a joiner sends (docs/formats/cluster-state.md), behind its length."""
-    record = (b"\x01" + token.cluster + token.invite + proof + varint(len(name)) + name.encode()
-              + b"\x00\x01\x00\x01" + b"\x00" + b"\x00")
-    return framed(record)
+    return framed(question(token.cluster, token.invite, proof, name, credentials))
+
+
+def inquiry(cluster, credentials=()):
+    """What a node asks whose key is refused."""
+    return framed(question(cluster, bytes(16), bytes(64), "stranger", credentials))
+
+
+def question(cluster, invite, proof, name, credentials):
+    return (b"\x01" + cluster + invite + proof + varint(len(name)) + name.encode() + b"\x00\x01\x00\x01" + b"\x00"
+            + varint(len(credentials)) + b"".join(varint(len(record)) + record for record in credentials))
 
 
 def framed(record):

@@ -10,10 +10,13 @@ from Cluster.keys import (
     ADMISSION, ANNOUNCEMENT, ENDING, INVITE, SETTING, Key, admission, announcement, ending, invite, now, record,
     record_id, string)
 from Cluster.nodes import eventually, mesh
+from Cluster.stranger import Stranger, inquiry
 from Cluster.tokens import Token
 from Cluster.wire import Member, Reset
 
 HEAR_LIMIT = 10
+# Codes of refusal at the joiners' door.
+UNKNOWN_INVITE, ENDED_KEY = 1, 8
 # What changes only when somebody does something.
 KINDS = ADMISSION, ENDING, INVITE, SETTING
 
@@ -165,6 +168,27 @@ def test_what_an_expelled_one_signed_in_secret(nodes, tmp_path):
     for node in bad.nodes:
         refused(bad, node, late)
     mesh_stands(bad)
+
+
+def test_an_expelled_one_at_the_door(nodes, tmp_path):
+    """It is told why, and that is all: what it brings ends nobody, not even whoever expelled it."""
+    bad = Bad(nodes, tmp_path)
+    late, kept = Key(), signed_by_founder(bad)
+    expel(bad)
+    mine = {bad.founder.id, bad.member.id}
+    brought = [
+        ending(bad.cluster, bad.founder_id, bad.key.public, bad.key, kept),
+        ending(bad.cluster, bad.member_id, bad.key.public, bad.key),
+        admission(bad.cluster, late.public, bad.key.public, bad.key)]
+    for node in bad.nodes:
+        code, answer = Stranger(tmp_path, node, seed=bad.key.seed).ask(inquiry(bad.cluster, brought))
+        assert code == ENDED_KEY and "was removed from it" in answer
+        # Who was never let in is told nothing at all.
+        code, answer = Stranger(tmp_path, node, seed=Key().seed).ask(inquiry(bad.cluster, brought))
+        assert code == UNKNOWN_INVITE and answer.endswith("ask for a new one\0")
+    assert bad.listed() == [mine, mine]
+    mesh_stands(bad)
+    refused(bad, bad.founder, late)
 
 
 def mesh_stands(bad):

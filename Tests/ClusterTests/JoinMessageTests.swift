@@ -22,7 +22,8 @@ import Testing
         + String(repeating: "03", count: 64) + "056174746963" + "00010002" + "0104686f6d65"
         + "00")
     let inquiry = JoinRequest.inquiry(
-      people.cluster, hostName: "attic", protocols: ProtocolRange(1, 2), grounds: [[7, 8], [9]])
+      people.cluster, hostName: "attic", protocols: ProtocolRange(1, 2),
+      credentials: [[7, 8], [9]])
     #expect(
       Hex.encode(inquiry.encoded) == "01" + people.cluster.hex + String(repeating: "00", count: 80)
         + "056174746963" + "00010002" + "00" + "02" + "020708" + "0109")

@@ -39,9 +39,9 @@ package struct JoinRequest: Equatable, Sendable {
   /// All that a stranger can make a node read.
   package static let bytesMax = 2 << 10
 
-  /// How many bytes of grounds fit in, whatever the rest is.
-  package static let groundsBytesMax = bytesMax - 512
-  private static let groundsMax = 32
+  /// How many bytes of credentials fit in, whatever the rest is.
+  package static let credentialsBytesMax = bytesMax - 512
+  private static let credentialsMax = 32
 
   /// The cluster that the token names.
   package var cluster: ClusterID
@@ -55,12 +55,12 @@ package struct JoinRequest: Equatable, Sendable {
   /// The zone that the joiner is configured with.
   package var zone: String?
   /// Records of the joiner's own membership, which nobody may have heard of but itself.
-  package var grounds: [[UInt8]]
+  package var credentials: [[UInt8]]
   package var trailing: [UInt8] = []
 
   package init(
     cluster: ClusterID, invite: InviteID, proof: [UInt8], hostName: String,
-    protocols: ProtocolRange, zone: String? = nil, grounds: [[UInt8]] = []
+    protocols: ProtocolRange, zone: String? = nil, credentials: [[UInt8]] = []
   ) {
     self.cluster = cluster
     self.invite = invite
@@ -68,17 +68,17 @@ package struct JoinRequest: Equatable, Sendable {
     self.hostName = hostName
     self.protocols = protocols
     self.zone = zone
-    self.grounds = grounds
+    self.credentials = credentials
   }
 
   /// What a member asks that is refused.
   package static func inquiry(
-    _ cluster: ClusterID, hostName: String, protocols: ProtocolRange, grounds: [[UInt8]]
+    _ cluster: ClusterID, hostName: String, protocols: ProtocolRange, credentials: [[UInt8]]
   ) -> JoinRequest {
     JoinRequest(
       cluster: cluster, invite: .none,
       proof: [UInt8](repeating: 0, count: Ed25519PrivateKey.signatureBytes), hostName: hostName,
-      protocols: protocols, grounds: grounds)
+      protocols: protocols, credentials: credentials)
   }
 
   /// The record's bytes.
@@ -91,7 +91,7 @@ package struct JoinRequest: Equatable, Sendable {
     writer.string(hostName)
     protocols.write(to: &writer)
     writer.optional(zone) { $0.string($1) }
-    writer.list(grounds) { $0.bytes($1) }
+    writer.list(credentials) { $0.bytes($1) }
     writer.raw(trailing)
     return writer.bytes
   }
@@ -114,7 +114,7 @@ package struct JoinRequest: Equatable, Sendable {
     zone = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
       try reader.label(max: RecordLimits.zoneBytesMax)
     }
-    grounds = try reader.list(max: Self.groundsMax) {
+    credentials = try reader.list(max: Self.credentialsMax) {
       (reader: inout BinaryReader) throws(BinaryError) in
       try reader.bytes(max: Self.bytesMax)
     }

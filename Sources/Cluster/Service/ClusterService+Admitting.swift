@@ -51,8 +51,9 @@ extension ClusterService {
       throw JoinRefused(.tooManyTries, "too many wrong tries from there: wait a minute")
     }
     do {
-      if identity?.cluster == request.cluster, !request.grounds.isEmpty {
-        try await take(request.grounds, from: joiner)
+      if identity?.cluster == request.cluster {
+        try await take(
+          request.credentials.filter { ClusterState.isCredential($0, of: joiner) }, from: joiner)
       }
       let outcomes = try await change { cluster, now in
         try admit(request, joiner: joiner, exporter: exporter, now: now, to: &cluster)

@@ -190,7 +190,7 @@ extension ClusterService {
     let before = standing
     let question = JoinRequest.inquiry(
       cluster.cluster, hostName: options.hostName, protocols: .own,
-      grounds: cluster.grounds(for: own, bytesMax: JoinRequest.groundsBytesMax))
+      credentials: cluster.credentials(of: own, bytesMax: JoinRequest.credentialsBytesMax))
     do {
       guard case .refused(let refusal) = try await ask(node, at: address, mesh, { _ in question })
       else { return }

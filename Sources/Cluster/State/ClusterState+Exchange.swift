@@ -46,28 +46,45 @@ extension ClusterState {
     return result
   }
 
-  /// Why `key` is a member, or is none any more: the admissions and endings of it, then of their signers, of the signers
-  /// of these, and so on up to the founder. Nothing for one that was never admitted.
+  /// Why `key` is a member, or is none any more.
   ///
-  /// They tell nothing of members on which this does not depend.
-  ///
-  /// - Parameter bytesMax: The first ones with so many bytes in all.
-  package func grounds(for key: NodeID, bytesMax: Int = .max) -> [[UInt8]] {
+  /// The admissions and endings of it, then of their signers, of the signers of these, and so on up to the founder. Nothing
+  /// for one that was never admitted. They tell nothing of members on which this does not depend.
+  package func grounds(for key: NodeID) -> [[UInt8]] {
     guard wasEverAdmitted(key) else { return [] }
     var keys = [key]
     var next = 0
     var found: [[UInt8]] = []
-    var count = 0
     while next < keys.count {
       for record in members where record.subject == keys[next] {
-        count += record.bytes.count
-        guard count <= bytesMax else { return found }
         found.append(record.bytes)
         if !keys.contains(record.signer) { keys.append(record.signer) }
       }
       next += 1
     }
     return found
+  }
+
+  /// What `key` itself may say of its membership to those who take it for none: how it was let in, and that it left.
+  ///
+  /// - Parameter bytesMax: The first ones of its grounds with so many bytes in all.
+  package func credentials(of key: NodeID, bytesMax: Int) -> [[UInt8]] {
+    var count = 0
+    return grounds(for: key).filter { Self.isCredential($0, of: key) }.prefix { record in
+      count += record.count
+      return count <= bytesMax
+    }
+  }
+
+  /// Whether a record is one of the `credentials` of `key`.
+  ///
+  /// An ending of somebody else is none: who was expelled would end whoever expelled it.
+  static func isCredential(_ record: [UInt8], of key: NodeID) -> Bool {
+    switch try? ClusterRecord(decoding: record) {
+    case .admission: true
+    case .ending(let ending): ending.subject == key && ending.signer == key
+    default: false
+    }
   }
 
   /// All records, those first on which others stand: admissions from the founder outwards, endings, invites, and
