@@ -30,7 +30,7 @@ package struct AdminError: Error, Equatable, Sendable {
   var json: JSON { ["code": .string(code), "message": .string(message)] }
 
   /// The refusal that stands for `error`.
-  init(_ error: any Error) {
+  package init(_ error: any Error) {
     switch error {
     case let error as AdminError: self = error
     case let error as ModelError: self.init(model: error)

@@ -6,6 +6,7 @@
 //
 // A node runs on any platform; the process around the one on a machine is in Node+Process.swift.
 
+private import AdminAPI
 import Base
 package import Cluster
 import Crypto
@@ -83,7 +84,8 @@ package struct Node: Sendable {
         if let outcome = try await quickstart?.apply(to: storage.store) { tell(outcome, listeners) }
       } catch {
         await running.stop(grace: .zero)
-        throw NodeFailure("the first access key and bucket could not be made: \(error)")
+        throw NodeFailure(
+          "the first access key and bucket could not be made: \(AdminError(error).message)")
       }
     }
     storage.cluster.start(mesh, capacityBytes: storage.capacityBytes(configuration))

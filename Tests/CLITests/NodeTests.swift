@@ -191,6 +191,13 @@ import Testing
     await #expect(throws: NodeFailure.self) {
       try await LiveNode.start(environment: ["GRANGE_DEFAULT_ACCESS_KEY": "GK0123456789abcdef"])
     }
+    do {
+      _ = try await LiveNode.start(environment: ["GRANGE_DEFAULT_BUCKET": "b"])
+      Issue.record("a bucket has a name of one letter")
+    } catch {
+      #expect(
+        "\(error)".hasSuffix("no name for a bucket: it must have 3 to 63 characters"), "\(error)")
+    }
   }
 
   @Test func refusesAFolderThatIsInUseAndAPortThatIsTaken() async throws {

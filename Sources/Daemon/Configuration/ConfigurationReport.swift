@@ -57,8 +57,9 @@ package enum ConfigurationPage {
 
       In the environment a setting is `GRANGE_`, its section and its name in capitals, as in the last column;
       lists are separated by commas. Secrets can be handed over in files of their own (`..._file`,
-      `..._FILE`), which others must not be able to read. Sizes are powers of 1024 (`K`, `M`, `G`, `T`), or of
-      1000 (`KB`, `MB`, ...).
+      `..._FILE`), which others must not be able to read, except where the platform sets the mode: below
+      `$CREDENTIALS_DIRECTORY` and `/run/secrets`, and in a container's mounts. Sizes are powers of 1024
+      (`K`, `M`, `G`, `T`), or of 1000 (`KB`, `MB`, ...).
 
       `--data DIR` stands for `metadata_dir = "DIR/meta"` and `data_dir = "DIR/data"`.
 
