@@ -144,13 +144,16 @@ final class NodeCluster: AdminCluster {
       let (invite, token) = try await service.invite(
         expiresIn: wish.expires, uses: wish.uses, zone: wish.zone)
       var info = Self.info(InviteFacts(invite: invite, uses: 0, refusal: nil), token: token.text)
-      info.warning = Self.warning(of: token)
+      info.warning = warning(of: token)
       return info
     }
   }
 
-  /// Why a friend may not reach anybody by `token`; `nil` when it names a public address, or a host name.
-  private static func warning(of token: JoinToken) -> String? {
+  /// Why a friend may not reach anybody by `token`.
+  ///
+  /// `nil` when it names a public address, or one that the operator named.
+  private func warning(of token: JoinToken) -> String? {
+    if service.ownAddresses(mesh).contains(where: { $0.kind == .configured }) { return nil }
     let addresses = token.peers.flatMap(\.addresses)
     if addresses.isEmpty {
       return
