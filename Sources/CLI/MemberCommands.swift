@@ -20,7 +20,9 @@ enum MemberCommands {
       "join", ["TOKEN"], [discardData],
       "Makes this node a member of the token's cluster; TOKEN may be - for standard input",
       run: join),
-    Command("leave", [], [yes], "Makes this node leave its cluster, for good", run: leave),
+    Command(
+      "leave", [], [yes], "Makes this node leave its cluster, for good, or ask no more to join one",
+      run: leave),
     Command("node list", [], [], "Lists the members", run: list),
     Command("node id", [], [], "Prints this node's ID, and where others reach it", run: id),
     Command(

@@ -77,6 +77,7 @@ extension Node {
     for place in places { logger.warning("what this node had is moved aside", [("to", place)]) }
     var node = self
     node.joinToken = token
+    node.isTokenOfCommand = true
     try await node.run()
   }
 

@@ -21,6 +21,8 @@ package struct Node: Sendable {
   private let environment: [String: String]
   private let isQuickstart: Bool
   var joinToken: String?
+  /// Whether a command gave it, and not the configuration: then the next start knows it only from this one.
+  var isTokenOfCommand = false
   private let instructions: CommandInstructions
   let platform: NodePlatform
   private let announce: @Sendable (String) -> Void
@@ -64,7 +66,7 @@ package struct Node: Sendable {
     let quickstart = try Quickstart(isAskedFor: isQuickstart, environment: environment)
     let metrics = MetricsRegistry()
     let storage = try storage(configuration, metrics: metrics)
-    let tokenWarning = given(to: storage)
+    let tokenWarning = try await given(to: storage)
     let (listeners, mesh) = try listen(configuration, storage, metrics: metrics)
     let cluster = NodeCluster(
       storage.cluster, mesh: mesh, runtime: runtime, tokenWarning: tokenWarning,
@@ -102,9 +104,12 @@ package struct Node: Sendable {
   }
 
   /// Gives the node its token, if there is one; returns what an operator should know of it.
-  private func given(to storage: NodeStorage) -> String? {
+  private func given(to storage: NodeStorage) async throws -> String? {
     guard let joinToken else { return nil }
     let warning = storage.cluster.given(joinToken)
+    if isTokenOfCommand, let token = try? JoinToken(reading: joinToken) {
+      try await storage.cluster.join(token)
+    }
     if let warning { logger.warning(warning) }
     if case .joining(let reason) = storage.cluster.standing {
       logger.info("this node waits to join a cluster", [("reason", reason)])

@@ -207,7 +207,7 @@ final class NodeCluster: AdminCluster {
     }
     switch service.standing {
     case .fresh, .joining:
-      service.given(token)
+      try await service.join(parsed)
       return "This node asks the members that the token names; `grange status` shows how it goes."
     case .member where service.identity?.cluster == parsed.cluster:
       return "This node is a member of that cluster already."
@@ -226,8 +226,13 @@ final class NodeCluster: AdminCluster {
 
   func leave() async throws -> String {
     try await translating {
-      try await service.leave()
-      return "This node has left the cluster."
+      guard case .joining = service.standing else {
+        try await service.leave()
+        return "This node has left the cluster."
+      }
+      try await service.stopJoining()
+      return
+        "This node asks no more to join; it begins a cluster of its own with its first key, bucket or invite."
     }
   }
 

@@ -213,6 +213,44 @@ def test_a_member_ignores_a_token_of_another_cluster(nodes, founder, other):
     member.waits("cannot be read", "is ignored")
 
 
+def test_a_token_that_a_command_gave_outlives_a_restart(nodes):
+    founder = nodes.founder()
+    token = founder.token("--uses", "2")
+    founder.stop()
+    waiting, giving_up, rich = [nodes.make(name).start() for name in ("waiting", "giving-up", "rich")]
+    rich.command("bucket", "create", "mine")
+    for node in (waiting, giving_up, rich):
+        node.command("join", token, *(["--discard-data"] if node is rich else []))
+        eventually(lambda: "no member that the token names answers" in asked(node), 30)
+        node.kill()
+        node.start()
+        node.waits("no member that the token names answers")
+        assert "waits to join" in node.refused("bucket", "create", "mine")
+    # Who does not want to wait says so, and begins a cluster of its own.
+    assert "asks no more" in giving_up.command("leave", "--yes").stdout
+    giving_up.restart()
+    giving_up.command("bucket", "create", "mine")
+    assert giving_up.own["state"] == "up"
+    founder.start()
+    waiting.wait_joined(limit=70)
+    waiting.restart()
+    waiting.wait_joined()
+    # One from the configuration is taken out there.
+    wrong = Token(token)
+    wrong.secret = bytes(16)
+    configured = nodes.make("configured").start("--join", wrong.text)
+    configured.waits("secret is wrong")
+    assert "take that away" in configured.refused("leave", "--yes")
+
+
+def asked(node):
+    """What it says of its joining; nothing while it begins anew."""
+    try:
+        return node.attention
+    except (OSError, ValueError, AssertionError):
+        return ""
+
+
 def test_a_member_ignores_its_own_clusters_token(nodes, founder):
     token = founder.token()
     member = nodes.make("member").start("--join", token)

@@ -48,6 +48,33 @@ extension ClusterService {
     return keeps(identity, "the join token is of another cluster (\(token.cluster.hex.prefix(8)))")
   }
 
+  /// Takes note of a token that an operator gave by a command: also after a restart the node asks to join with it.
+  package nonisolated(nonsending) func join(_ token: JoinToken) async throws {
+    try await store.database.write { [store] in try store.put(token: token.text, in: $0) }
+    given(token.text)
+  }
+
+  /// Forgets the token that a command gave: the node waits no more.
+  ///
+  /// - Throws: `ClusterRefusal` when the token comes from the configuration.
+  package nonisolated(nonsending) func stopJoining() async throws {
+    guard try store.token() != nil else {
+      throw ClusterRefusal(
+        "this node was started with a token: take that away (--join, GRANGE_JOIN, GRANGE_JOIN_FILE) and start it again"
+      )
+    }
+    try await store.database.write { [store] in
+      guard try !store.hasIdentity(in: $0) else { return }
+      try store.put(token: nil, in: $0)
+    }
+    let task = state.withLock { state in
+      defer { state.joining = nil }
+      return state.joining?.task
+    }
+    task?.cancel()
+    noteHolding()
+  }
+
   private func keeps(_ identity: ClusterIdentity, _ reason: String) -> String {
     "\(reason), and this node is a member of \(identity.cluster.hex.prefix(8)) already: the token is ignored. To join "
       + "the other cluster with nothing of what is stored here: grange join TOKEN --discard-data"

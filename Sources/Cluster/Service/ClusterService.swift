@@ -102,6 +102,7 @@ package final class ClusterService: Sendable {
     self.logger = logger
     store = try ClusterStore(database)
     try load()
+    if identity == nil, let token = try store.token() { given(token) }
   }
 
   /// Takes what the database says: at the start, and after the node has founded its cluster.

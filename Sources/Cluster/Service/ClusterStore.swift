@@ -1,6 +1,7 @@
 // What a node keeps of its cluster in the metadata database (docs/formats/cluster-state.md, "On disk").
 //
 //   cluster_self     "identity"       ->   the cluster's ID, secret and founder
+//                    "join_token"     ->   the token that a command gave, as text, until the node is a member
 //   cluster_record   record ID (32)   ->   the record
 
 import Base
@@ -11,6 +12,7 @@ import LocalDB
 /// The trees of the cluster state.
 struct ClusterStore: Sendable {
   private static let identityKey = Array("identity".utf8)
+  private static let tokenKey = Array("join_token".utf8)
 
   let database: LocalDatabase
   private let own: Tree
@@ -26,6 +28,20 @@ struct ClusterStore: Sendable {
   /// The cluster; `nil` on a fresh node.
   func identity() throws -> ClusterIdentity? {
     try database.get(own, Self.identityKey).map { try ClusterIdentity(decoding: $0) }
+  }
+
+  /// The token that a command gave to a node that waits to join.
+  func token() throws -> String? {
+    try database.get(own, Self.tokenKey).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Keeps a token, or none.
+  func put(token: String?, in transaction: WriteTransaction) throws {
+    if let token {
+      try transaction.put(own, Self.tokenKey, Array(token.utf8))
+    } else {
+      try transaction.delete(own, Self.tokenKey)
+    }
   }
 
   /// All records, in no order that matters.
@@ -56,6 +72,7 @@ struct ClusterStore: Sendable {
     _ identity: ClusterIdentity, _ state: ClusterState, in transaction: WriteTransaction
   ) throws {
     try transaction.put(own, Self.identityKey, identity.encoded)
+    try put(token: nil, in: transaction)
     for id in state.ids { try put(state[id], in: transaction) }
   }
 
