@@ -176,12 +176,13 @@ extension Identifier32: CustomStringConvertible {
   public var description: String { hex }
 }
 
-/// Tags of `NodeID`, `ClusterID`, `BucketID`, `BlockHash` and `UploadID`.
+/// Tags of `NodeID`, `ClusterID`, `BucketID`, `BlockHash`, `UploadID` and `RecordID`.
 public enum NodeTag: Sendable {}
 public enum ClusterTag: Sendable {}
 public enum BucketTag: Sendable {}
 public enum BlockTag: Sendable {}
 public enum UploadTag: Sendable {}
+package enum RecordTag: Sendable {}
 
 /// A node's name: its Ed25519 public key.
 public typealias NodeID = Identifier32<NodeTag>
@@ -200,3 +201,7 @@ public typealias BlockHash = Identifier32<BlockTag>
 ///
 /// Timestamps order; they never identify.
 public typealias UploadID = Identifier16<UploadTag>
+
+/// The name of a signed record of the cluster: the first 256 bits of the BLAKE2b-512 of all its bytes, the
+/// signature's too.
+package typealias RecordID = Identifier32<RecordTag>

@@ -227,6 +227,18 @@ public struct BinaryReader {
     return elements
   }
 
+  /// A list of `read` values whose order is that of `isBefore`, none twice: one form for each set.
+  package mutating func ascending<Element>(
+    max: Int, _ read: (inout BinaryReader) throws(BinaryError) -> Element,
+    by isBefore: (Element, Element) -> Bool
+  ) throws(BinaryError) -> [Element] {
+    let elements = try list(max: max, read)
+    for (element, next) in zip(elements, elements.dropFirst()) where !isBefore(element, next) {
+      throw .notCanonical
+    }
+    return elements
+  }
+
   /// A record inside another: `read` sees its bytes only.
   ///
   /// Bytes that `read` leaves are `unexpectedBytes`: a record's trailing bytes are kept, not skipped.

@@ -12,7 +12,7 @@ extension Fuzzer {
     "cluster-records",
     of: [
       "Cluster/Records/SignedRecord", "Cluster/Records/ClusterRecord",
-      "Cluster/Records/LabelCoding", "Cluster/Members/Admission",
+      "Codecs/Labels", "Cluster/Members/Admission",
       "Cluster/Members/Ending", "Cluster/Invites/Invite", "Cluster/State/Announcement",
       "Cluster/State/ClusterSetting",
       "Cluster/State/PeerAddress",
