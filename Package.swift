@@ -80,6 +80,7 @@ let package = Package(
     // Storage.
     layer("LocalDB", ["Base", "CSQLite", "Crypto"]),
     layer("Mesh", ["Base", "Codecs", "Crypto", "LocalDB", "Reactor"]),
+    layer("Layout", ["Base", "Codecs", "Crypto"]),
     layer("Cluster", ["Base", "Codecs", "Crypto", "LocalDB", "Mesh", "Reactor"]),
     layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
     layer("Blocks", ["Base", "CShims", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
@@ -133,6 +134,7 @@ let package = Package(
         "Base", "Cluster", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld",
         "TestStorage",
       ]),
+    tests("LayoutTests", ["Base", "Codecs", "Crypto", "Layout", "SimulatedWorld"]),
     tests("MeshTests", ["Base", "Codecs", "Crypto", "Mesh", "Reactor", "SimulatedWorld"]),
     tests("LocalDBTests", ["Base", "CSQLite", "LocalDB", "SimulatedWorld", "TestStorage"]),
     tests(
