@@ -116,7 +116,8 @@ let package = Package(
       "Fuzzers",
       [
         "APICommon", "AdminAPI", "Base", "Blocks", "Cluster", "Codecs", "Crypto", "Daemon", "HTTP",
-        "LocalDB", "Mesh", "Model", "Reactor", "S3API", "SimulatedWorld", "Tables", "TestStorage",
+        "Layout", "LocalDB", "Mesh", "Model", "Reactor", "S3API", "SimulatedWorld", "Tables",
+        "TestStorage",
       ], path: "Tests/Fuzzers"),
     tests("FuzzTests", ["Base", "Fuzzers", "SimulatedWorld"]),
     layer("TestCertificates", ["Base", "COpenSSL", "Reactor"], path: "Tests/TestCertificates"),
