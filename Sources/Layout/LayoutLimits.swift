@@ -16,7 +16,7 @@ package enum LayoutLimits {
   package static let endingsMax = 2048
   /// The highest number: ten versions a second for thirteen years.
   package static let numberMax = UInt64(UInt32.max)
-  /// A whole version: the fullest one of today has 740 KiB, the rest is for later fields.
+  /// A whole version: the fullest one of today has 710 KiB, the rest is for later fields.
   package static let versionBytesMax = 1 << 20
   /// A whole history: seven thousand versions of a cluster of three nodes, five hundred of one of a hundred.
   package static let historyBytesMax = 4 << 20

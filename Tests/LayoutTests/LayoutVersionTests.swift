@@ -168,10 +168,15 @@ import Testing
     #expect(error(LayoutParameters(replicationFactor: 3), holders: { _ in [1, 2, 3] }) == nil)
   }
 
-  @Test func endingsAreBounded() {
-    let ids = (0...LayoutLimits.endingsMax).compactMap { number in
-      RecordID([UInt8](repeating: 0, count: 30) + [UInt8(number >> 8), UInt8(number & 255)])
+  /// Identifiers from 0 on.
+  private func ids<Tag>(_ count: Int) -> [Identifier32<Tag>] {
+    (0..<count).compactMap { number in
+      Identifier32([UInt8](repeating: 0, count: 30) + [UInt8(number >> 8), UInt8(number & 255)])
     }
+  }
+
+  @Test func endingsAreBounded() {
+    let ids: [RecordID] = ids(LayoutLimits.endingsMax + 1)
     #expect(error(endings: ids.dropLast().reversed()) == nil)
     #expect(error(endings: ids) == .overLimit)
     #expect(error(endings: [ids[1], ids[1]]) == .notCanonical)
@@ -183,17 +188,15 @@ import Testing
     var tags: [String] = []
     for number in 10..<26 { tags.append("\(number)" + String(repeating: "t", count: 30)) }
     let role = storage(String(repeating: "z", count: 64), .max, tags: tags)
-    let nodes = (0..<LayoutLimits.nodesMax).compactMap { number in
-      NodeID([UInt8](repeating: 0, count: 30) + [UInt8(number >> 8), UInt8(number & 255)])
-    }
+    let nodes: [NodeID] = ids(LayoutLimits.nodesMax)
     let version = try LayoutVersion(
       number: LayoutLimits.numberMax, predecessor: id(1), cluster: cluster,
       parameters: LayoutParameters(replicationFactor: LayoutLimits.replicationFactorMax),
       roles: nodes.map { AssignedRole(node: $0, role: role) },
       holders: (0..<LayoutVersion.partitionCount).map { Array(nodes[($0 * 3)...].prefix(16)) },
-      endings: nodes.compactMap { RecordID($0.bytes) })
+      endings: ids(LayoutLimits.endingsMax))
     #expect(version.encoded.count * 4 / 3 < LayoutLimits.versionBytesMax)
-    let more = try #require(NodeID([UInt8](repeating: 9, count: 32)))
+    let more: NodeID = id(9)
     #expect(throws: BinaryError.overLimit) {
       try LayoutVersion(
         number: 1, predecessor: nil, cluster: cluster, parameters: version.parameters,
