@@ -81,7 +81,7 @@ let package = Package(
     layer("LocalDB", ["Base", "CSQLite", "Crypto"]),
     layer("Mesh", ["Base", "Codecs", "Crypto", "LocalDB", "Reactor"]),
     layer("Layout", ["Base", "Codecs", "Crypto"]),
-    layer("Cluster", ["Base", "Codecs", "Crypto", "LocalDB", "Mesh", "Reactor"]),
+    layer("Cluster", ["Base", "Codecs", "Crypto", "Layout", "LocalDB", "Mesh", "Reactor"]),
     layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
     layer("Blocks", ["Base", "CShims", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
     layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),

@@ -2,6 +2,8 @@
 //
 // The sum of what is held stays below `JoinAnswer.stateBytesMax`, so that a joiner always gets it in one piece.
 
+import Layout
+
 /// The bounds of single records.
 package enum RecordLimits {
   /// An ending that keeps `keepsMax` records has 17 KiB; the rest is for fields of later versions.
@@ -19,12 +21,8 @@ package enum RecordLimits {
 
   /// Linux's longest host name.
   package static let hostNameBytesMax = 64
-  /// Zones are columns of tables.
-  package static let zoneBytesMax = 64
-  /// So are tags, several of them.
-  package static let tagBytesMax = 32
-  /// A node is described by a few words.
-  package static let tagsMax = 16
+  /// As long as a role's.
+  package static let zoneBytesMax = LayoutLimits.zoneBytesMax
   /// A version with what a packager adds.
   package static let programBytesMax = 64
   /// A capability takes a number until no supported version is without it.

@@ -106,10 +106,12 @@ package struct Node: Sendable {
   /// Gives the node its token, if there is one; returns what an operator should know of it.
   private func given(to storage: NodeStorage) async throws -> String? {
     guard let joinToken else { return nil }
-    let warning = storage.cluster.given(joinToken)
-    if isTokenOfCommand, let token = try? JoinToken(reading: joinToken) {
-      try await storage.cluster.join(token)
-    }
+    let warning =
+      if isTokenOfCommand, let token = try? JoinToken(reading: joinToken) {
+        try await storage.cluster.join(token)
+      } else {
+        storage.cluster.given(joinToken)
+      }
     if let warning { logger.warning(warning) }
     if case .joining(let reason) = storage.cluster.standing {
       logger.info("this node waits to join a cluster", [("reason", reason)])

@@ -6,7 +6,7 @@ package enum LayoutLimits {
   package static let nodesMax = 1024
   /// Copies of each partition: every write waits for most of them.
   package static let replicationFactorMax = 16
-  /// Zones are columns of tables, here as in announcements (docs/formats/cluster-state.md).
+  /// Zones are columns of tables, here as in the records of the cluster state (docs/formats/cluster-state.md).
   package static let zoneBytesMax = 64
   /// So are tags.
   package static let tagBytesMax = 32

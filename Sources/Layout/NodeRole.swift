@@ -1,7 +1,7 @@
 // What a node does for its cluster: it stores data in a zone, or is a gateway.
 
 package import Base
-import Codecs
+package import Codecs
 
 /// A node's part in the cluster.
 ///
@@ -38,11 +38,7 @@ package struct NodeRole: Sendable {
     capacityBytes = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
       try reader.varint()
     }
-    tags = try reader.ascending(
-      max: LayoutLimits.tagsMax,
-      { (reader: inout BinaryReader) throws(BinaryError) in
-        try reader.label(max: LayoutLimits.tagBytesMax)
-      }, by: { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+    tags = try reader.tags()
     guard !zone.isEmpty, capacityBytes != 0 else { throw .invalidValue }
   }
 }
@@ -62,5 +58,16 @@ package struct AssignedRole: Equatable, Sendable {
   package init(node: NodeID, role: NodeRole) {
     self.node = node
     self.role = role
+  }
+}
+
+extension BinaryReader {
+  /// A node's tags, as it announces them and as its role has them.
+  package mutating func tags() throws(BinaryError) -> [String] {
+    try ascending(
+      max: LayoutLimits.tagsMax,
+      { (reader: inout BinaryReader) throws(BinaryError) in
+        try reader.label(max: LayoutLimits.tagBytesMax)
+      }, by: { $0.utf8.lexicographicallyPrecedes($1.utf8) })
   }
 }

@@ -20,6 +20,11 @@ def shared(run_folder):
     yield from made(run_folder / f"shared-{time.monotonic_ns()}")
 
 
+@pytest.fixture(scope="module")
+def founder(shared):
+    return shared.founder()
+
+
 def made(folder):
     nodes = Nodes(folder)
     try:

@@ -21,11 +21,6 @@ CUT_OFF_LIMIT = 11.5
 
 
 @pytest.fixture(scope="module")
-def founder(shared):
-    return shared.founder()
-
-
-@pytest.fixture(scope="module")
 def gone(shared, founder):
     """A member that does not run: its key is what somebody in the middle may have."""
     node = shared.make("gone").start("--join", founder.token())

@@ -20,11 +20,6 @@ TOO_MANY_TRIES = 9
 
 
 @pytest.fixture(scope="module")
-def founder(shared):
-    return shared.founder()
-
-
-@pytest.fixture(scope="module")
 def other(shared):
     """The founder of another cluster."""
     return shared.founder("other")

@@ -78,7 +78,7 @@ private final class OrderNode: Sendable {
 
   let host: SimulatedHost
   let mesh: NodeMesh
-  private let delegate = Silent()
+  private let delegate = SilentDelegate()
 
   init(_ world: SimulatedRuntime, _ name: String, _ ledger: StreamLedger) throws {
     let host = world.addHost(name)
@@ -163,12 +163,4 @@ private final class OrderNode: Sendable {
     if answer != UInt64(total) { ledger.failures.append("stream \(tag) has lost bytes") }
     ledger.complete += 1
   }
-}
-
-private final class Silent: MeshDelegate {
-  func meshNews() -> [UInt8] { [] }
-  func mesh(heard news: [UInt8], from node: NodeID) {}
-  func mesh(connected node: NodeID, observed: SocketAddress?) {}
-  func mesh(lost node: NodeID) {}
-  nonisolated(nonsending) func mesh(joining stream: TLSStream, key: NodeID) async {}
 }

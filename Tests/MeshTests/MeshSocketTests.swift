@@ -160,7 +160,7 @@ final class LiveMesh: Sendable {
   private func start() {
     let cluster = ClusterID(random: SystemRandom.shared)
     for member in all {
-      member.mesh.start(Observer())
+      member.mesh.start(SilentDelegate())
       for other in all where other.own != member.own {
         let address = other.mesh.localAddress
         member.mesh.addresses.tell(
@@ -188,12 +188,4 @@ final class LiveMesh: Sendable {
   }
 
   struct NotInTime: Error {}
-
-  private final class Observer: MeshDelegate {
-    func meshNews() -> [UInt8] { [] }
-    func mesh(heard news: [UInt8], from node: NodeID) {}
-    func mesh(connected node: NodeID, observed: SocketAddress?) {}
-    func mesh(lost node: NodeID) {}
-    nonisolated(nonsending) func mesh(joining stream: TLSStream, key: NodeID) async {}
-  }
 }

@@ -49,16 +49,20 @@ extension ClusterService {
   }
 
   /// Takes note of a token that an operator gave by a command: also after a restart the node asks to join with it.
-  package nonisolated(nonsending) func join(_ token: JoinToken) async throws {
+  ///
+  /// - Returns: As `given`.
+  @discardableResult
+  package nonisolated(nonsending) func join(_ token: JoinToken) async throws -> String? {
     try await store.database.write { [store] in try store.put(token: token.text, in: $0) }
-    given(token.text)
+    return given(token.text)
   }
 
   /// Forgets the token that a command gave: the node waits no more.
   ///
   /// - Throws: `ClusterRefusal` when the token comes from the configuration.
   package nonisolated(nonsending) func stopJoining() async throws {
-    guard try store.token() != nil else {
+    let ofCommand = try store.token().flatMap { try? JoinToken(reading: $0) }
+    guard let ofCommand, state.withLock({ $0.joining?.token?.invite }) == ofCommand.invite else {
       throw ClusterRefusal(
         "this node was started with a token: take that away (--join, GRANGE_JOIN, GRANGE_JOIN_FILE) and start it again"
       )

@@ -2,6 +2,7 @@
 
 package import Base
 package import Codecs
+import Layout
 
 /// How a node came to know an address of its own.
 ///
@@ -97,11 +98,7 @@ package struct AnnouncementBody: RecordBody {
     capacityBytes = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
       try reader.varint()
     }
-    tags = try reader.ascending(
-      max: RecordLimits.tagsMax,
-      { (reader: inout BinaryReader) throws(BinaryError) in
-        try reader.label(max: RecordLimits.tagBytesMax)
-      }, by: { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+    tags = try reader.tags()
     program = try reader.label(max: RecordLimits.programBytesMax)
     protocols = try ProtocolRange(from: &reader)
     features = try reader.ascending(

@@ -52,13 +52,15 @@ extension ClusterState {
   /// for one that was never admitted. They tell nothing of members on which this does not depend.
   package func grounds(for key: NodeID) -> [[UInt8]] {
     guard wasEverAdmitted(key) else { return [] }
+    let records = Dictionary(grouping: members, by: \.subject)
+    var known: Set = [key]
     var keys = [key]
     var next = 0
     var found: [[UInt8]] = []
     while next < keys.count {
-      for record in members where record.subject == keys[next] {
+      for record in records[keys[next]] ?? [] {
         found.append(record.bytes)
-        if !keys.contains(record.signer) { keys.append(record.signer) }
+        if known.insert(record.signer).inserted { keys.append(record.signer) }
       }
       next += 1
     }
