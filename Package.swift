@@ -82,7 +82,7 @@ let package = Package(
     layer("Mesh", ["Base", "Codecs", "Crypto", "LocalDB", "Reactor"]),
     layer("Layout", ["Base", "Codecs", "Crypto"]),
     layer("Cluster", ["Base", "Codecs", "Crypto", "Layout", "LocalDB", "Mesh", "Reactor"]),
-    layer("Tables", ["Base", "Codecs", "Crypto", "LocalDB"]),
+    layer("Tables", ["Base", "Codecs", "Crypto", "Layout", "LocalDB", "Mesh"]),
     layer("Blocks", ["Base", "CShims", "Codecs", "Crypto", "CZstd", "LocalDB", "Tables"]),
     layer("Model", ["Base", "Blocks", "Codecs", "Crypto", "LocalDB", "Tables"]),
 

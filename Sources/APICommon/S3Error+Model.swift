@@ -79,6 +79,14 @@ extension S3Error {
         "A disk of this node failed: it takes no changes until its operator has looked at it.")
     case .quorumUnavailable:
       self.init(.serviceUnavailable, "Too few nodes of the cluster answer; try again later.")
+    case .mayExist:
+      self.init(
+        .serviceUnavailable, "The nodes of the cluster do not agree on this write; try again.")
+    case .onlyInline(let max):
+      self.init(
+        .notImplemented,
+        "This cluster stores objects on several nodes, and this version of Grange does not copy blocks between nodes yet: "
+          + "objects of more than \(max) bytes and multipart uploads are refused.")
     case .clockTooFar:
       self.init(.serviceUnavailable, "The clocks of the cluster's nodes differ too much.")
     case .overloaded:

@@ -59,7 +59,8 @@ package struct AdminError: Error, Equatable, Sendable {
         400, "InvalidRequest", "this is the bucket's only name; give it another, or delete it")
     case .storageFull(let reason): self.init(507, "StorageFull", reason)
     case .storageFailed(let reason): self.init(503, "StorageFailed", reason)
-    case .quorumUnavailable(let reason): self.init(503, "ServiceUnavailable", reason)
+    case .quorumUnavailable(let reason), .mayExist(let reason):
+      self.init(503, "ServiceUnavailable", reason)
     case .clockTooFar:
       self.init(503, "ClockTooFar", "clocks of nodes differ by more than 15 minutes; set them")
     case .corrupt(let reason): self.init(500, "InternalError", reason)

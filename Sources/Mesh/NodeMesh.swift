@@ -200,6 +200,11 @@ package final class NodeMesh: Sendable {
     state.withLock(\.order).filter { $0.connection(.control) != nil }.map(\.node)
   }
 
+  /// How long a question to `node` and its answer travel; `nil` when there is no connection, or it is new.
+  package func roundTrip(to node: NodeID) -> Duration? {
+    state.withLock { $0.peers[node] }?.connection(.control)?.liveness.roundTrip
+  }
+
   /// Whether there is a bulk connection to `node`.
   package func hasBulk(_ node: NodeID) -> Bool {
     state.withLock { $0.peers[node] }?.connection(.bulk) != nil

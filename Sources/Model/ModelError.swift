@@ -51,6 +51,10 @@ package enum ModelError: Error, Equatable, Sendable {
   case storageFailed(reason: String)
   /// Too few replicas answered. A write may still take effect.
   case quorumUnavailable(reason: String)
+  /// A write was refused after a replica had accepted it: it was not acknowledged and may still take effect.
+  case mayExist(reason: String)
+  /// What was asked for needs blocks on several nodes, which this version does not have; an object may have `maxBytes`.
+  case onlyInline(maxBytes: Int)
   /// The node has more to do than it can: the same request may succeed in a moment.
   case overloaded
   /// The client took or gave its bytes too slowly while others waited; its task is cancelled.

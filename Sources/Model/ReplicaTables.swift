@@ -17,18 +17,14 @@ package struct ReplicaTables: Sendable {
     buckets = try replica.register(BucketSchema(journal: journal))
     objects = try replica.register(ObjectSchema(journal: journal))
     guards = ObjectGuards(buckets: buckets, journal: journal)
-    for operation in bucketOperations { buckets.register(operation) }
     for operation in objectOperations { objects.register(operation) }
   }
-
-  /// The operations on rows of buckets.
-  package var bucketOperations: [any TableOperation<BucketSchema>] { [EndDeletion()] }
 
   /// The operations on rows of objects.
   package var objectOperations: [any TableOperation<ObjectSchema>] {
     [
       PutVersion(guards: guards), PutPart(guards: guards), OpenUpload(guards: guards),
-      EndUpload(guards: guards), DropParts(guards: guards),
+      EndUpload(guards: guards), DropParts(guards: guards), CheckQuota(guards: guards),
     ]
   }
 }

@@ -15,45 +15,62 @@ extension StoreParts {
   /// Calls `write` until replicas accept: above the newest timestamp that they hold, and with the bucket as it is
   /// by then.
   ///
-  /// - Returns: The payloads of the acceptances.
+  /// - Returns: The acceptance.
   /// - Throws: `noSuchBucket`, `bucketBusy`, `clockTooFar`, `writeRefused`, `noSuchUpload`,
-  ///   `quotaExceeded`, `quorumUnavailable`.
+  ///   `quotaExceeded`, each only when no replica can have stored it; `quorumUnavailable`, `mayExist` when it may still
+  ///   take effect.
   func write(
     to bucket: Bucket,
     _ write: nonisolated(nonsending) (Bucket, WriteAttempt) async throws -> WriteOutcome
   ) async throws -> WriteOutcome {
-    try await ModelError.translating {
-      var bucket = bucket
-      for _ in 0..<Self.bucketTriesMax {
-        let current = bucket
-        let outcome = try await objects.retryingStale { attempt in
-          try await write(current, attempt)
-        }
-        switch outcome {
-        case .refused(ObjectRefusal.staleBucket, _):
-          bucket = try await refreshed(bucket)
-        case .refused(let code, let payload): throw ModelError(refusal: code, payload)
-        case .accepted, .stale: return outcome
-        }
-      }
-      throw ModelError.bucketBusy
+    var tries = WriteTries()
+    do {
+      return try await ModelError.translating { try await self.write(to: bucket, &tries, write) }
+    } catch let error as ModelError where error.isRefusal && tries.mayExist {
+      throw ModelError.mayExist(reason: "\(error)")
     }
   }
 
+  private func write(
+    to bucket: Bucket, _ tries: inout WriteTries,
+    _ write: nonisolated(nonsending) (Bucket, WriteAttempt) async throws -> WriteOutcome
+  ) async throws -> WriteOutcome {
+    var bucket = bucket
+    for _ in 0..<Self.bucketTriesMax {
+      let current = bucket
+      let outcome = try await objects.retryingStale(&tries) { attempt in
+        try await write(current, attempt)
+      }
+      switch outcome {
+      case .refused(ObjectRefusal.staleBucket, let row, _):
+        bucket = try await refreshed(bucket, newer: row)
+      case .refused(let code, let payload, _): throw ModelError(refusal: code, payload)
+      case .accepted, .stale: return outcome
+      }
+    }
+    throw ModelError.bucketBusy
+  }
+
   /// The bucket as it is now, after a replica did not agree with what was known of it.
-  private func refreshed(_ bucket: Bucket) async throws -> Bucket {
+  ///
+  /// - Parameter newer: The row as that replica has it; nothing when it has none.
+  private func refreshed(_ bucket: Bucket, newer: [UInt8]) async throws -> Bucket {
     let key = RowKey(partitionKey: [], sortKey: bucket.id.bytes)
+    if !newer.isEmpty {
+      let row = try newer.withUnsafeBytes { try BucketRow($0) }
+      _ = try await buckets.local.merge([(key, row)], origin: .feed)
+    }
     guard let row = try await buckets.get(key) else { throw ModelError.noSuchBucket }
-    if row.state.value == .live, row.stamp != bucket.stamp { return bucket.with(row.stamp) }
+    if row.state.value == .live, row.stamp != bucket.stamp { return bucket.with(row) }
     let age = clock.now().milliseconds - row.state.timestamp.milliseconds
     // A mark further ahead than a replica accepts is of a clock that has been set back: it would be young for years.
     if row.state.value == .deleting,
       age > Self.deletionForgottenAfter.components.seconds * 1000
         || clock.isTooFarAhead(row.state.timestamp)
     {
-      // Refused: the mark is another by now, or the bucket is gone, as the next look will show.
-      try await endDeletion(of: bucket.id, mark: row.state.timestamp, isConfirmed: false)
-      return bucket
+      // At a quorum before anything is written: a deleter that goes on all the same finds it there, or is overruled.
+      let taken = try await endDeletion(of: bucket.id, mark: row.state.timestamp, as: .live)
+      return taken.state.value == .live ? bucket.with(taken) : bucket
     }
     try await runtime.sleep(for: Self.bucketWait)
     return bucket
@@ -61,44 +78,52 @@ extension StoreParts {
 
   /// Marks a bucket as being deleted, at a quorum of its row's replicas.
   ///
-  /// - Returns: The mark, which `endDeletion` wants.
-  /// - Throws: `noSuchBucket`; `bucketBusy` when the mark was taken back at once.
+  /// - Returns: The row with the mark.
+  /// - Throws: `noSuchBucket`; `bucketBusy` when the mark was taken back at once, or another one is there.
   @discardableResult
-  package func beginDeletion(of id: BucketID) async throws -> Timestamp {
-    let state = try await changeBucket(id) { row, now in row.state.set(.deleting, now: now) }.state
-    switch state.value {
-    case .deleting: return state.timestamp
-    case .live: throw ModelError.bucketBusy
-    case .deleted: throw ModelError.noSuchBucket
+  package func beginDeletion(of id: BucketID) async throws -> BucketRow {
+    var mark = Timestamp.zero
+    let row = try await changeBucket(id) { row, now in
+      row.state.set(.deleting, now: now)
+      mark = row.state.timestamp
     }
+    guard row.state == Register(.deleting, at: mark) else { throw ModelError.bucketBusy }
+    return row
   }
 
-  /// Deletes the bucket, or makes it live again, if `mark` is still its state.
+  /// Deletes the bucket that was marked at `mark`, or makes it live again, which wins.
   ///
-  /// - Returns: Whether it was.
+  /// - Returns: The row as a quorum has it then.
   @discardableResult
   package func endDeletion(
-    of id: BucketID, mark: Timestamp, isConfirmed: Bool
-  ) async throws -> Bool {
-    let outcome = try await buckets.retryingStale { attempt in
-      try await buckets.operate(
-        EndDeletion(), partitionKey: [],
-        input: .init(
-          bucket: id, mark: mark, isConfirmed: isConfirmed, timestamp: attempt.timestamp))
+    of id: BucketID, mark: Timestamp, as state: BucketRow.State
+  ) async throws -> BucketRow {
+    let key = RowKey(partitionKey: [], sortKey: id.bytes)
+    guard let held = try await buckets.entry(key) else { throw ModelError.noSuchBucket }
+    // One above the mark, and two: whoever takes a deletion back overrules who ends it, whatever the clocks say.
+    let ended = Register<BucketRow.State>(
+      state, at: state == .deleted ? mark.next : mark.next.next)
+    try await merge(buckets) { now in
+      var row = held
+      row.state = row.state.merged(ended) { $0.rawValue > $1.rawValue }
+      row.changed = max(now, held.changed.next, row.state.timestamp)
+      return [(key.sortKey, row)]
     }
-    if case .refused(RefusalCode.clockAhead, _) = outcome { throw ModelError.clockTooFar }
-    return outcome.isAccepted
+    guard let now = try await buckets.current(key) else { throw ModelError.noSuchBucket }
+    return now
   }
 
   /// Changes a bucket's row.
   ///
-  /// - Returns: The row as it is then.
+  /// - Returns: The row as a quorum has it then.
   /// - Throws: `noSuchBucket`.
   func changeBucket(
     _ id: BucketID, _ change: (inout BucketRow, Timestamp) -> Void
   ) async throws -> BucketRow {
     let key = RowKey(partitionKey: [], sortKey: id.bytes)
-    guard let held = try await buckets.get(key) else { throw ModelError.noSuchBucket }
+    guard let held = try await buckets.current(key), held.state.value != .deleted else {
+      throw ModelError.noSuchBucket
+    }
     var changed = held
     try await merge(buckets) { now in
       let now = max(now, held.changed.next)
@@ -107,15 +132,15 @@ extension StoreParts {
       changed.changed = now
       return [(key.sortKey, changed)]
     }
-    return try await buckets.entry(key) ?? changed
+    return try await buckets.current(key) ?? changed
   }
 }
 
 extension Bucket {
   /// The same bucket, known at another state.
-  func with(_ stamp: BucketStamp) -> Bucket {
+  func with(_ row: BucketRow) -> Bucket {
     Bucket(
       id: id, created: created, globalAliases: globalAliases, localAliases: localAliases,
-      grants: grants, quota: quota, stamp: stamp)
+      grants: grants, quota: quota, row: row)
   }
 }

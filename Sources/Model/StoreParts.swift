@@ -83,10 +83,14 @@ package final class StoreParts: Sendable {
     _ table: Table<Schema>, partitionKey: [UInt8] = [],
     _ rows: (Timestamp) -> [([UInt8], Schema.Row)]
   ) async throws {
-    let outcome = try await table.retryingStale { attempt in
-      try await table.merge(partitionKey: partitionKey, rows(attempt.timestamp))
+    var tries = WriteTries()
+    let outcome = try await table.retryingStale(&tries) { attempt in
+      try await table.merge(
+        partitionKey: partitionKey, rows(attempt.timestamp), above: attempt.above)
     }
-    if case .refused(let code, _) = outcome { throw ModelError(refusal: code) }
+    guard case .refused(let code, _, _) = outcome else { return }
+    let error = ModelError(refusal: code)
+    throw tries.mayExist ? ModelError.mayExist(reason: "\(error)") : error
   }
 }
 

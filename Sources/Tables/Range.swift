@@ -11,6 +11,8 @@ package struct RangeQuery: Sendable {
   package var limit: Int
   /// Which sort keys to fold into one item.
   package var grouping: DelimiterGrouping?
+  /// A row that each replica has to hold before it answers.
+  package var companion: CompanionRow?
 
   /// All rows of `partitionKey`, unless narrowed.
   package init(

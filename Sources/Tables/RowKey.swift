@@ -60,6 +60,8 @@ public struct RowKey: Hashable, Comparable, Sendable {
 package enum Partition {
   /// How many there are.
   package static let count = 256
+  /// The number of one more: all tables that every storage node holds whole.
+  package static let everywhere: UInt16 = 256
 
   /// The partition of the rows with `partitionKey`: the first byte of its BLAKE2b-512.
   package static func of(_ partitionKey: [UInt8]) -> UInt8 {

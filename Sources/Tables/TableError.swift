@@ -5,7 +5,7 @@ package enum TableError: Error, Equatable, Sendable {
   /// Too few replicas answered in time.
   ///
   /// A write may still take effect.
-  case unavailable(table: String, partition: UInt8, reason: String)
+  case unavailable(table: String, partition: UInt16, reason: String)
   /// Other writes of the same row kept coming in between.
   ///
   /// Nothing was acknowledged.

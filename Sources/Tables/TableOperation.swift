@@ -37,6 +37,8 @@ package struct OperationContext<Schema: TableSchema> {
   package let partitionKey: [UInt8]
   /// The highest timestamp of a tombstone that this partition has dropped.
   package let floor: Timestamp
+  /// The stale answer that the write is above (`ReplicaRequest.above`).
+  let above: Timestamp
 
   let table: LocalTable<Schema>
   /// What the disk keys of the rows begin with.
@@ -110,6 +112,6 @@ package struct OperationContext<Schema: TableSchema> {
   ///
   /// - Parameter held: The newest timestamp held under the key (over all its versions), if any.
   package func obstacle(to timestamp: Timestamp, held: Timestamp?) -> ReplicaAnswer? {
-    table.obstacle(to: timestamp, held: held, floor: floor)
+    table.obstacle(to: timestamp, held: held, floor: floor, above: above)
   }
 }

@@ -1,6 +1,7 @@
 // Buckets as callers see them.
 
 package import Base
+import Tables
 
 /// What a key may do in a bucket.
 package struct Permissions: OptionSet, Hashable, Sendable {
@@ -45,8 +46,19 @@ package struct Bucket: Equatable, Sendable {
   /// The keys with at least one right, sorted by key.
   package let grants: [Grant]
   package let quota: BucketQuota
-  /// The bucket row as it was read; travels with writes of objects.
-  let stamp: BucketStamp
+  /// The bucket's row as it was read; travels with writes of objects.
+  let row: BucketRow
+
+  /// The state that is known of it.
+  var stamp: BucketStamp { row.stamp }
+
+  /// The row, for replicas that know an older one.
+  var companion: CompanionRow {
+    CompanionRow(
+      table: BucketSchema.tableName,
+      row: EncodedRow(
+        key: RowKey(partitionKey: [], sortKey: id.bytes), bytes: row.encoded))
+  }
 
   /// What the key may do here; nothing when it has no grant.
   package func permissions(of accessKeyID: String) -> Permissions {

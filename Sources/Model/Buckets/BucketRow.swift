@@ -8,11 +8,13 @@ package import Tables
 /// A bucket: its state, who may do what, and the names that it goes by.
 package struct BucketRow: Equatable, Sendable {
   /// The raw values are on disk.
+  ///
+  /// A plain register: the last one that was set stays (Buckets+Deleting.swift).
   package enum State: UInt8, Sendable {
     case live = 0
     /// Being deleted: no object is accepted until the deletion is confirmed or taken back.
     case deleting = 1
-    /// For good.
+    /// Unless a writer that took the deletion for forgotten has made it live again.
     case deleted = 2
   }
 
@@ -47,14 +49,6 @@ package struct BucketRow: Equatable, Sendable {
       (result.created, result.createdWall) = (b.created, b.createdWall)
     }
     result.trailing = a.trailing.lexicographicallyPrecedes(b.trailing) ? b.trailing : a.trailing
-    if a.state.value == .deleted || b.state.value == .deleted {
-      let deletions = [a, b].filter { $0.state.value == .deleted }.map(\.state.timestamp)
-      result.state = Register(.deleted, at: deletions.max() ?? result.changed)
-      result.grants = RegisterMap()
-      result.names = RegisterMap()
-      result.quota = Register(.none, at: result.created)
-      return result
-    }
     result.state = a.state.merged(b.state) { $0.rawValue > $1.rawValue }
     result.grants = a.grants.merged(b.grants, isAbove: >)
     result.names = a.names.merged(b.names) { $0 && !$1 }
@@ -70,20 +64,18 @@ package struct BucketRow: Equatable, Sendable {
     writer.signed(createdWall.milliseconds)
     writer.timestamp(state.timestamp)
     writer.u8(state.value.rawValue)
-    if state.value != .deleted {
-      writer.list(grants.entries) { writer, entry in
-        writer.string(entry.key)
-        writer.timestamp(entry.register.timestamp)
-        writer.u8(entry.register.value)
-      }
-      writer.list(names.entries) { writer, entry in
-        writer.bytes(entry.key.sortKey)
-        writer.timestamp(entry.register.timestamp)
-        writer.bool(entry.register.value)
-      }
-      writer.timestamp(quota.timestamp)
-      quota.value.write(to: &writer)
+    writer.list(grants.entries) { writer, entry in
+      writer.string(entry.key)
+      writer.timestamp(entry.register.timestamp)
+      writer.u8(entry.register.value)
     }
+    writer.list(names.entries) { writer, entry in
+      writer.bytes(entry.key.sortKey)
+      writer.timestamp(entry.register.timestamp)
+      writer.bool(entry.register.value)
+    }
+    writer.timestamp(quota.timestamp)
+    quota.value.write(to: &writer)
     writer.raw(trailing)
     return writer.bytes
   }
@@ -97,13 +89,10 @@ package struct BucketRow: Equatable, Sendable {
     let stateTime = try reader.timestamp()
     guard let value = State(rawValue: try reader.u8()) else { throw .invalidValue }
     state = Register(value, at: stateTime)
-    quota = Register(.none, at: created)
-    if value != .deleted {
-      grants.entries = try Self.grants(&reader)
-      names.entries = try Self.names(&reader)
-      let quotaTime = try reader.timestamp()
-      quota = Register(try BucketQuota(from: &reader), at: quotaTime)
-    }
+    grants.entries = try Self.grants(&reader)
+    names.entries = try Self.names(&reader)
+    let quotaTime = try reader.timestamp()
+    quota = Register(try BucketQuota(from: &reader), at: quotaTime)
     trailing = reader.remaining()
   }
 
@@ -157,7 +146,9 @@ package struct BucketSchema: TableSchema {
 
   package init(journal: ObjectJournal) { self.journal = journal }
 
-  package var name: String { "bucket" }
+  static let tableName = "bucket"
+
+  package var name: String { Self.tableName }
   package var partitionKeyBytes: Int { 0 }
   package var isFullyReplicated: Bool { true }
 

@@ -47,7 +47,7 @@ extension Buckets {
   /// - Throws: `bucketAlreadyExists`, `bucketAlreadyOwnedByYou` when `owner` owns the bucket that has it.
   private func claim(_ name: AliasName, for id: BucketID, owner: String?) async throws {
     let key = RowKey(partitionKey: [], sortKey: name.sortKey)
-    let held = try await parts.aliases.entry(key)
+    let held = try await parts.aliases.current(key)
     if let held, !held.isReleased {
       if held.bucket == id { return }
       try await checkForgotten(held, owner: owner)
@@ -58,7 +58,7 @@ extension Buckets {
       return [(key.sortKey, AliasRow(changed: now, epoch: epoch, claimed: now, bucket: id))]
     }
     // Of two claims at once the merge keeps one.
-    guard try await parts.aliases.get(key)?.bucket == id else {
+    guard try await parts.aliases.current(key)?.bucket == id else {
       throw ModelError.bucketAlreadyExists
     }
   }
@@ -132,7 +132,9 @@ extension Buckets {
 
   /// Frees a name, if it is the bucket's.
   func release(_ name: AliasName, of id: BucketID) async throws {
-    guard let held = try await alias(name), held.bucket == id else { return }
+    let key = RowKey(partitionKey: [], sortKey: name.sortKey)
+    guard let held = try await parts.aliases.current(key), !held.isReleased, held.bucket == id
+    else { return }
     try await parts.merge(parts.aliases) { now in
       var row = held
       row.isReleased = true

@@ -140,7 +140,7 @@ package final class Buckets: Sendable {
     }
     return Bucket(
       id: id, created: row.createdWall, globalAliases: global.sorted(), localAliases: local,
-      grants: grants, quota: row.quota.value, stamp: row.stamp)
+      grants: grants, quota: row.quota.value, row: row)
   }
 
   /// What the later of two buckets that were created with one name is called.

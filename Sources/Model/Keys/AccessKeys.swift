@@ -36,7 +36,7 @@ package final class AccessKeys: Sendable {
   private func add(id: String, secret: String, name: String) async throws -> AccessKey {
     try await ModelError.translating {
       let sortKey = Array(id.utf8)
-      let held = try await parts.accessKeys.entry(RowKey(partitionKey: [], sortKey: sortKey))
+      let held = try await parts.accessKeys.current(RowKey(partitionKey: [], sortKey: sortKey))
       if held?.key != nil { throw ModelError.accessKeyAlreadyExists }
       let wall = parts.runtime.wallNow
       try await parts.merge(parts.accessKeys) { now in
@@ -156,7 +156,9 @@ package final class AccessKeys: Sendable {
     _ id: String, _ change: (inout AccessKeyRow, Timestamp) -> Void
   ) async throws {
     let sortKey = Array(id.utf8)
-    guard let held = try await parts.accessKeys.get(RowKey(partitionKey: [], sortKey: sortKey))
+    guard
+      let held = try await parts.accessKeys.current(RowKey(partitionKey: [], sortKey: sortKey)),
+      held.key != nil
     else { throw ModelError.noSuchAccessKey }
     try await parts.merge(parts.accessKeys) { now in
       let now = max(now, held.changed.next)

@@ -33,10 +33,11 @@ struct KeyListing {
   ///
   /// - Parameters:
   ///   - first: The sort key to begin at, if it lies behind the query's position.
+  ///   - companion: What each replica has to hold before it answers.
   ///   - read: What the page shows of a row, given as its sort key and bytes, which are valid only in the call;
   ///     `nil` when the row is not listed.
   func page<Entry>(
-    from first: [UInt8]? = nil,
+    from first: [UInt8]? = nil, companion: CompanionRow? = nil,
     read: (_ sortKey: UnsafeRawBufferPointer, _ row: UnsafeRawBufferPointer) throws -> Entry?
   ) async throws -> (items: [Item<Entry>], isTruncated: Bool) {
     let limit = min(query.limit, Self.limitMax)
@@ -51,9 +52,10 @@ struct KeyListing {
       // There may be a million deleted rows before the next that is listed.
       if !isFirstScan { try await parts.runtime.letOthersRun() }
       isFirstScan = false
-      let rest = RangeQuery(
+      var rest = RangeQuery(
         partitionKey: partitionKey, from: position, to: end, limit: limit - items.count,
         grouping: grouping)
+      rest.companion = companion
       from = try await ModelError.translating {
         try await parts.objects.scan(rest) { sight in
           guard let item = try listed(sight, read) else { return .passed }

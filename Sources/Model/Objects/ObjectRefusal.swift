@@ -21,6 +21,11 @@ enum ObjectRefusal {
 
   static func answer(_ code: UInt16) -> ReplicaAnswer { .refused(code: code, payload: []) }
 
+  /// The refusal of who does not know the bucket as this replica does, with the bucket's row.
+  static func staleBucket(_ row: BucketRow?) -> ReplicaAnswer {
+    .refused(code: staleBucket, payload: row?.encoded ?? [])
+  }
+
   static func answer(_ excess: QuotaExcess) -> ReplicaAnswer {
     .refused(code: quotaExceeded, payload: excess.encoded)
   }
@@ -31,18 +36,26 @@ struct ObjectGuards: Sendable {
   let buckets: LocalTable<BucketSchema>
   let journal: ObjectJournal
 
-  /// The bucket, for a write whose coordinator knew it with `stamp`; `nil` to answer `staleBucket`.
+  /// What this replica knows of the bucket.
+  enum KnownBucket {
+    /// As the coordinator of the write does, and it is live.
+    case live(BucketRow)
+    /// Otherwise: to be answered.
+    case stale(ReplicaAnswer)
+  }
+
+  /// The bucket, for a write whose coordinator knew it with `stamp`.
   ///
-  /// A coordinator that knows a later state than this replica is right: the bucket's row is under way.
+  /// What the coordinator knows came along and was merged before (`CompanionRow`): another state here is a later one.
   func bucket(
     _ stamp: BucketStamp, in context: OperationContext<ObjectSchema>
-  ) throws -> BucketRow? {
+  ) throws -> KnownBucket {
     guard let bucket = ObjectPartition.bucket(of: context.partitionKey),
       let row = try buckets.entry(
-        RowKey(partitionKey: [], sortKey: bucket.bytes), in: context.transaction),
-      row.stamp <= stamp, row.stamp < stamp || row.state.value == .live
-    else { return nil }
-    return row
+        RowKey(partitionKey: [], sortKey: bucket.bytes), in: context.transaction)
+    else { return .stale(ObjectRefusal.staleBucket(nil)) }
+    return row.stamp == stamp && row.state.value == .live
+      ? .live(row) : .stale(ObjectRefusal.staleBucket(row))
   }
 
   /// The limit that the bucket would exceed once `new` took the place of `old`.

@@ -70,6 +70,7 @@ package final class ObjectWriter {
       inline = head
       return
     }
+    try parts.requireBlocks()
     usesBlocks = true
     try await ModelError.translating {
       try await pipeline.append(head: head, from: limited, observe: observe)
@@ -147,14 +148,28 @@ extension StoreParts {
   func put(
     _ object: VersionRow.Object, uploadID: UploadID, bucket: Bucket, key: ObjectKey
   ) async throws -> ObjectVersion {
+    try await checkQuota(of: bucket, key, sizeBytes: object.sizeBytes)
+    var uploadID = uploadID
     _ = try await write(to: bucket) { bucket, attempt in
-      try await objects.operate(
+      if attempt.isAnother { uploadID = try another(object) }
+      return try await objects.operate(
         PutVersion(guards: guards), partitionKey: ObjectPartition.key(bucket.id),
         input: .init(
           key: key,
           row: VersionRow(timestamp: attempt.timestamp, uploadID: uploadID, object: object),
-          stamp: bucket.stamp, replaces: attempt.replaces))
+          stamp: bucket.stamp),
+        above: attempt.above, companion: { bucket.companion })
     }
     return ObjectVersion(bucket: bucket.id, key: key, uploadID: uploadID, object: object)
+  }
+
+  /// An upload ID for a further attempt to write `object`, when the one before may be on some replica.
+  ///
+  /// - Throws: `mayExist` for an object of blocks, whose references belong to the attempt before.
+  private func another(_ object: VersionRow.Object) throws -> UploadID {
+    guard case .inline = object.content else {
+      throw ModelError.mayExist(reason: "other writers of the same key came in between")
+    }
+    return UploadID(random: runtime.random)
   }
 }

@@ -38,6 +38,7 @@ extension Objects {
     of source: ObjectVersion, _ assembly: ObjectAssembly
   ) async throws -> ObjectContent {
     if case .inline = source.content { return source.content }
+    try parts.requireBlocks()
     let content = try await ModelError.translating {
       try await assembly.assemble(source.pieces)
     }

@@ -41,13 +41,15 @@ package final class Objects: Sendable {
   /// Deleting what does not exist is no error.
   package func delete(bucket: Bucket, key: ObjectKey) async throws -> DeleteOutcome {
     let parts = parts
-    let uploadID = UploadID(random: parts.runtime.random)
+    var uploadID = UploadID(random: parts.runtime.random)
     let outcome = try await parts.write(to: bucket) { bucket, attempt in
-      try await parts.objects.operate(
+      if attempt.isAnother { uploadID = UploadID(random: parts.runtime.random) }
+      return try await parts.objects.operate(
         PutVersion(guards: parts.guards), partitionKey: ObjectPartition.key(bucket.id),
         input: .init(
           key: key, row: VersionRow(timestamp: attempt.timestamp, uploadID: uploadID, object: nil),
-          stamp: bucket.stamp, replaces: attempt.replaces))
+          stamp: bucket.stamp),
+        above: attempt.above, companion: { bucket.companion })
     }
     return PutVersion.foundObject(outcome) ? .deleted : .wasAbsent
   }

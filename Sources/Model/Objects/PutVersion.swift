@@ -2,7 +2,7 @@
 //
 // Invariants:
 //   1. A replica that holds something newer under the key, whichever version, answers `stale` and stores
-//      nothing. The retry above keeps the upload ID.
+//      nothing.
 //   2. Repeating a write that this replica has stored is accepted again.
 //   3. The row of a refused or retired upload is never stored.
 //   4. A version that leads beyond the bucket's quota is refused, by the counts of this replica.
@@ -21,8 +21,6 @@ struct PutVersion: TableOperation {
     /// Its upload ID and multipart upload name the upload rows to close.
     var row: VersionRow
     var stamp: BucketStamp
-    /// The timestamp that an earlier attempt was told of, which this one is to go above.
-    var replaces: Timestamp?
   }
 
   let guards: ObjectGuards
@@ -32,7 +30,6 @@ struct PutVersion: TableOperation {
   func encode(_ input: Input) -> [UInt8] {
     KeyedInput.encode(input.key) { writer in
       writer.u64(input.stamp.rawValue)
-      writer.optional(input.replaces) { $0.timestamp($1) }
       input.row.write(to: &writer)
     }
   }
@@ -40,10 +37,7 @@ struct PutVersion: TableOperation {
   func decode(_ bytes: [UInt8]) throws -> Input {
     try KeyedInput.decode(bytes) { key, reader in
       let stamp = BucketStamp(rawValue: try reader.u64())
-      let replaces = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
-        try reader.timestamp()
-      }
-      return Input(key: key, row: try VersionRow(from: &reader), stamp: stamp, replaces: replaces)
+      return Input(key: key, row: try VersionRow(from: &reader), stamp: stamp)
     }
   }
 
@@ -67,8 +61,10 @@ struct PutVersion: TableOperation {
     let newest = newest(of: firstRows)
     let mayReplace = newest.map { $0.uploadID == row.uploadID } ?? false
     if let newest, mayReplace, newest.timestamp >= row.timestamp { return .accepted }
-    guard let bucket = try guards.bucket(input.stamp, in: context) else {
-      return ObjectRefusal.answer(ObjectRefusal.staleBucket)
+    let bucket: BucketRow
+    switch try guards.bucket(input.stamp, in: context) {
+    case .live(let row): bucket = row
+    case .stale(let answer): return answer
     }
     if let obstacle = context.obstacle(to: row.timestamp, held: newest?.timestamp) {
       return obstacle

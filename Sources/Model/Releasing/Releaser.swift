@@ -194,6 +194,9 @@ package final class Releaser: Sendable {
   /// Aborts the multipart uploads of a bucket that is gone; each queues the release of its parts.
   private func abortUploads(_ entry: ReleaseEntry) async throws {
     guard let id = ObjectPartition.bucket(of: entry.owner.partitionKey) else { return }
+    // A writer that took the deletion for forgotten may have made the bucket live again.
+    let row = try await parts.buckets.current(RowKey(partitionKey: [], sortKey: id.bytes))
+    if let row, row.state.value != .deleted { return }
     while true {
       try Task.checkCancellation()
       let page = try await KeyListing(parts, .upload, bucket: id, ListQuery()).page(

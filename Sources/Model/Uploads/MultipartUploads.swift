@@ -32,6 +32,7 @@ package final class MultipartUploads: Sendable {
     bucket: Bucket, key: ObjectKey, metadata: ObjectMetadata
   ) async throws -> UploadID {
     let parts = parts
+    try parts.requireBlocks()
     try await parts.requireRoom()
     let id = UploadID(random: parts.runtime.random)
     let begun = parts.runtime.wallNow
@@ -42,7 +43,8 @@ package final class MultipartUploads: Sendable {
           key: key, upload: id,
           row: UploadRow(
             timestamp: attempt.timestamp, purpose: .multipart, begun: begun, metadata: metadata),
-          stamp: bucket.stamp))
+          stamp: bucket.stamp),
+        above: attempt.above, companion: { bucket.companion })
     }
     return id
   }
@@ -94,9 +96,10 @@ package final class MultipartUploads: Sendable {
           EndUpload(guards: parts.guards), partitionKey: ObjectPartition.key(bucket.id),
           input: .init(
             key: key, upload: id, state: .refused, purpose: .multipart,
-            timestamp: attempt.timestamp, begun: upload.initiated, part: nil, requiresOpen: true))
+            timestamp: attempt.timestamp, begun: upload.initiated, part: nil, requiresOpen: true),
+          above: attempt.above)
       }
-      if case .refused(let code, _) = outcome { throw ModelError(refusal: code) }
+      if case .refused(let code, _, _) = outcome { throw ModelError(refusal: code) }
     }
   }
 

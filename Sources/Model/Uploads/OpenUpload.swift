@@ -38,9 +38,7 @@ struct OpenUpload: TableOperation {
   func apply(
     _ input: Input, in context: OperationContext<ObjectSchema>
   ) throws -> ReplicaAnswer {
-    guard try guards.bucket(input.stamp, in: context) != nil else {
-      return ObjectRefusal.answer(ObjectRefusal.staleBucket)
-    }
+    if case .stale(let answer) = try guards.bucket(input.stamp, in: context) { return answer }
     let sortKey = ObjectSortKey.upload(input.key, input.upload).bytes
     let held = try guards.upload(sortKey, in: context)
     if let held, held.state != .open {

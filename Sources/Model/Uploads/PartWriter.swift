@@ -107,7 +107,8 @@ package final class PartWriter {
         input: .init(
           key: key, multipart: part.multipart, number: part.number,
           row: PartRow(timestamp: attempt.timestamp, uploadID: session.id, part: row),
-          stamp: bucket.stamp))
+          stamp: bucket.stamp),
+        above: attempt.above, companion: { bucket.companion })
     }
   }
 

@@ -51,8 +51,10 @@ struct PutPart: TableOperation {
     if let held, held.uploadID == row.uploadID, held.timestamp >= row.timestamp {
       return .accepted
     }
-    guard let bucket = try guards.bucket(input.stamp, in: context) else {
-      return ObjectRefusal.answer(ObjectRefusal.staleBucket)
+    let bucket: BucketRow
+    switch try guards.bucket(input.stamp, in: context) {
+    case .live(let row): bucket = row
+    case .stale(let answer): return answer
     }
     let multipart = ObjectSortKey.upload(input.key, input.multipart).bytes
     guard let open = try guards.upload(multipart, in: context), open.purpose == .multipart,

@@ -103,7 +103,8 @@ final class UploadSession {
           row: UploadRow(
             timestamp: attempt.timestamp, purpose: writing.purpose, begun: writing.begun,
             part: writing.part),
-          stamp: bucket.stamp))
+          stamp: bucket.stamp),
+        above: attempt.above, companion: { bucket.companion })
     }
   }
 

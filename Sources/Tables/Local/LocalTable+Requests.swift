@@ -1,14 +1,12 @@
 // Requests in the form in which other nodes send them. Everything in them is checked: a precondition of the
 // local functions must not be in a peer's hands.
 
+import Base
 import LocalDB
 import Synchronization
 
 extension LocalTable: TableEndpoint {
   var name: String { schema.name }
-
-  /// The most keys, rows or entries of one request: a listing page is 1,000.
-  private static var rowsMax: Int { 4096 }
 
   nonisolated(nonsending) func perform(
     _ request: ReplicaRequest
@@ -16,29 +14,53 @@ extension LocalTable: TableEndpoint {
     switch request.body {
     case .read(let keys):
       try check(keys, request.partition)
+      try fence.check(request.layout)
       return .rows(try read(keys))
     case .range(let range):
       try check([RowKey(partitionKey: range.partitionKey)], request.partition)
-      guard (0...Self.rowsMax).contains(range.limit) else {
+      guard (0...TableMessageLimits.rowsMax).contains(range.limit) else {
         throw malformed("limit \(range.limit)")
       }
+      try fence.check(request.layout)
       return .range(try answer(range))
     case .merge(let rows, let origin):
       try check(rows.map(\.key), request.partition)
       let entries = try rows.map { row in
         (row.key, try row.bytes.withUnsafeBytes { try schema.decode($0) })
       }
-      return .answer(try await merge(entries, origin: origin))
+      return .answer(
+        try await merge(
+          entries, origin: origin, layout: request.layout, above: request.above,
+          repairFloor: request.floor))
     case .operate(let name, let partitionKey, let input):
       try check([RowKey(partitionKey: partitionKey)], request.partition)
       guard let operation = operations.withLock({ $0[name] }) else {
         throw TableError.unknown(name: "\(schema.name).\(name)")
       }
       return .answer(
-        try await answering { transaction in
-          try operation.apply(input, self.context(partitionKey, transaction))
+        try await answering(request.layout) { transaction in
+          try operation.apply(input, self.context(partitionKey, request.above, transaction))
         })
     }
+  }
+
+  nonisolated(nonsending) func hold(_ row: EncodedRow) async throws {
+    try check([row.key], feedPartition(row.key.diskKey))
+    let isHeld = try database.get(rows, row.key.diskKey) { stored in
+      try row.bytes.withUnsafeBytes { try rowBytes(stored).equals($0) }
+    }
+    if isHeld ?? false { return }
+    let decoded = try row.bytes.withUnsafeBytes { try schema.decode($0) }
+    if let held = try entry(row.key),
+      schema.encode(schema.merge(held, decoded)) == schema.encode(held)
+    {
+      return
+    }
+    _ = try await merge([(row.key, decoded)], origin: .feed)
+  }
+
+  func floor(of partition: UInt16) -> Timestamp {
+    floors.floor(of: schema.isFullyReplicated ? Partition.of([]) : UInt8(clamping: partition))
   }
 
   private func read(_ keys: [RowKey]) throws -> [[UInt8]?] {
@@ -50,13 +72,18 @@ extension LocalTable: TableEndpoint {
     }
   }
 
-  private func check(_ keys: [RowKey], _ partition: UInt8) throws {
-    guard keys.count <= Self.rowsMax else { throw malformed("\(keys.count) rows in one request") }
+  private func check(_ keys: [RowKey], _ partition: UInt16) throws {
+    guard keys.count <= TableMessageLimits.rowsMax else {
+      throw malformed("\(keys.count) rows in one request")
+    }
     for key in keys {
       guard key.partitionKey.count == schema.partitionKeyBytes else {
         throw malformed("a partition key of \(key.partitionKey.count) bytes")
       }
-      guard key.partition == partition else { throw malformed("a key of another partition") }
+      let isThere =
+        schema.isFullyReplicated
+        ? partition == Partition.everywhere : partition == UInt16(key.partition)
+      guard isThere else { throw malformed("a key of another partition") }
     }
   }
 

@@ -1,12 +1,11 @@
 // Something to wait for: a time, or a ring.
 
-import Base
-import Synchronization
+private import Synchronization
 
 /// Lets one task sleep until a deadline, or until somebody rings.
 ///
 /// A ring while nobody sleeps is kept for the next who does.
-final class Bell: Sendable {
+package final class Bell: Sendable {
   private struct State {
     var isRung = false
     var sleeper: Task<Void, Never>?
@@ -14,8 +13,11 @@ final class Bell: Sendable {
 
   private let state = Mutex(State())
 
+  /// A bell that was not rung.
+  package init() {}
+
   /// Wakes who sleeps.
-  func ring() {
+  package func ring() {
     let sleeper = state.withLock { state in
       state.isRung = true
       return state.sleeper
@@ -26,7 +28,7 @@ final class Bell: Sendable {
   /// Sleeps.
   ///
   /// - Throws: `CancellationError` when the calling task is cancelled.
-  nonisolated(nonsending) func sleep(
+  package nonisolated(nonsending) func sleep(
     until deadline: MonotonicInstant, on runtime: any Runtime
   ) async throws {
     let sleeper = runtime.spawn {

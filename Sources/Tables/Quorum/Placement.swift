@@ -10,10 +10,17 @@ package protocol TableReplica: Sendable {
   /// Carries out `request` and answers for this replica.
   ///
   /// - Throws: When it did not or may not have happened: no connection, no disk, `deadline` passed. It must
-  ///   return by `deadline`, since nobody waits for late replicas' answers.
+  ///   return by `deadline`, since nobody waits for late replicas' answers. `NotSent` when it certainly did not.
   nonisolated(nonsending) func perform(
     _ request: ReplicaRequest, deadline: MonotonicInstant
   ) async throws -> ReplicaResponse
+}
+
+/// Why a request did not leave this node: the replica has stored nothing of it.
+package struct NotSent: Error, CustomStringConvertible, Sendable {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
 }
 
 /// The replicas of one partition.
@@ -58,17 +65,23 @@ package struct ReplicaGroup: Sendable {
 ///
 /// The answers change with the layout; each request asks anew.
 package protocol Placement: Sendable {
-  /// Whether this node alone holds everything: tables then go straight to the local rows.
-  var isSole: Bool { get }
+  /// What this node knows of the layout when it alone holds everything: tables then go straight to the local rows.
+  ///
+  /// `nil` when other nodes hold rows too.
+  var sole: LayoutStamp? { get }
 
-  /// The replicas of `partition`.
-  func group(for partition: UInt8) -> ReplicaGroup
+  /// The replicas of `partition`, 0 to `Partition.everywhere`.
+  func group(for partition: UInt16) -> ReplicaGroup
 
-  /// All nodes, for fully replicated tables: any majority of them reads and writes.
-  var everyone: ReplicaGroup { get }
+  /// `node` knows a newer layout than this one, and sent it, unless it is empty.
+  func layoutRefused(by node: NodeID, newer: [UInt8])
 
-  /// A replica refused this node's layout and sent its own.
-  func layoutRefused(newer: [UInt8])
+  /// How long an answer of `node` usually takes to come; `nil` when that is not known.
+  func roundTrip(to node: NodeID) -> Duration?
+}
+
+extension Placement {
+  package func roundTrip(to node: NodeID) -> Duration? { nil }
 }
 
 /// One node holds everything.
@@ -78,16 +91,14 @@ package struct SoleNodePlacement: Placement {
   /// Everything is in `replica`.
   package init(_ replica: LocalTableReplica) { self.replica = replica }
 
-  package var isSole: Bool { true }
+  package var sole: LayoutStamp? { LayoutStamp(1) }
 
-  package func group(for partition: UInt8) -> ReplicaGroup { everyone }
-
-  package var everyone: ReplicaGroup {
+  package func group(for partition: UInt16) -> ReplicaGroup {
     ReplicaGroup(
       replicas: [replica],
       writeSets: [.init(version: 1, nodes: [replica.node], quorum: 1)],
-      readNodes: [replica.node], readQuorum: 1, layout: LayoutStamp(newestKnown: 1, readFrom: 1))
+      readNodes: [replica.node], readQuorum: 1, layout: LayoutStamp(1))
   }
 
-  package func layoutRefused(newer: [UInt8]) {}
+  package func layoutRefused(by node: NodeID, newer: [UInt8]) {}
 }

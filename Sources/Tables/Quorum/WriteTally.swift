@@ -9,20 +9,24 @@ import Base
 struct WriteTally {
   /// What a replica contributed.
   private enum Vote {
-    case accepted, stale, refused, failed
+    case accepted, stale, refused
+    /// No answer that counts; the write may be there all the same.
+    case failed
+    /// The request never left.
+    case notSent
   }
 
   private let sets: [ReplicaGroup.WriteSet]
   private var votes: [NodeID: Vote] = [:]
   private var payloads: [[UInt8]] = []
   private var newest = Timestamp.zero
-  private var refusal: WriteOutcome?
+  private var refusal: (code: UInt16, payload: [UInt8])?
   private var failures: [String] = []
 
   init(_ sets: [ReplicaGroup.WriteSet]) { self.sets = sets }
 
-  /// Counts `answer` of `node`; `nil` and a reason when there will be none that counts.
-  mutating func record(_ node: NodeID, _ answer: ReplicaAnswer?, failure: String = "") {
+  /// Counts `answer` of `node`.
+  mutating func record(_ node: NodeID, _ answer: ReplicaAnswer) {
     guard votes[node] == nil else { return }
     switch answer {
     case .accepted(let payload):
@@ -33,11 +37,17 @@ struct WriteTally {
       newest = max(newest, timestamp)
     case .refused(let code, let payload):
       votes[node] = .refused
-      refusal = refusal ?? .refused(code: code, payload: payload)
-    case nil:
-      votes[node] = .failed
-      failures.append(failure)
+      refusal = refusal ?? (code, payload)
     }
+  }
+
+  /// Notes that no answer of `node` will count, and why.
+  ///
+  /// - Parameter isSent: Whether the replica may have stored the write.
+  mutating func fail(_ node: NodeID, _ reason: String, isSent: Bool) {
+    guard votes[node] == nil else { return }
+    votes[node] = isSent ? .failed : .notSent
+    failures.append(reason)
   }
 
   /// What is known about the whole.
@@ -61,10 +71,24 @@ struct WriteTally {
     let retryCouldWin = sets.allSatisfy {
       count($0, [.accepted, .stale]) + outstanding($0) >= $0.quorum
     }
-    if retryCouldWin { return .decided(.stale(newest)) }
-    if let refusal { return .decided(refusal) }
+    if retryCouldWin { return .decided(.stale(newest, mayExist: mayExist)) }
+    if let refusal {
+      return .decided(
+        .refused(code: refusal.code, payload: refusal.payload, mayExist: mayExist))
+    }
     return .unavailable
   }
+
+  /// Whether a replica has stored the write, or may have.
+  private var mayExist: Bool {
+    isAccepted || sets.contains { $0.nodes.contains { votes[$0] == .failed } } || isWaiting
+  }
+
+  /// Whether a replica has accepted.
+  var isAccepted: Bool { votes.values.contains(.accepted) }
+
+  /// Whether there are answers to come.
+  var isWaiting: Bool { sets.contains { outstanding($0) > 0 } }
 
   /// Why replicas did not answer, for the operator.
   var reason: String { failures.isEmpty ? "no answer in time" : failures.joined(separator: "; ") }

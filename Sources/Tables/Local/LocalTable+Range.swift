@@ -51,6 +51,7 @@ extension LocalTable {
   func answer(_ request: RangeRequest) throws -> RangeAnswer {
     var answer = RangeAnswer(entries: [], coveredEnd: nil)
     var examined = 0
+    var bytesLeft = TableMessageLimits.answerBytesMax
     try database.read { transaction in
       try walkBytes(request.partitionKey, from: request.from, to: request.to, in: transaction) {
         sortKey, bytes in
@@ -59,10 +60,11 @@ extension LocalTable {
         if group != nil, examined <= Self.examinedMax, try !schema.isWitness(encoded: bytes) {
           return .next
         }
-        if answer.entries.count >= request.limit || examined > Self.examinedMax {
+        if answer.entries.count >= request.limit || examined > Self.examinedMax || bytesLeft <= 0 {
           answer.coveredEnd = Array(sortKey)
           return .stop
         }
+        bytesLeft -= sortKey.count + bytes.count
         answer.entries.append(
           .init(sortKey: Array(sortKey), bytes: Array(bytes), group: group))
         guard let group else { return .next }

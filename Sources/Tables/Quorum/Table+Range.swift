@@ -29,7 +29,7 @@ extension Table {
   package nonisolated(nonsending) func scan(
     _ query: RangeQuery, visit: (RangeSight) throws -> RangeStep
   ) async throws -> [UInt8]? {
-    if coordinator.isSole || schema.isFullyReplicated {
+    if coordinator.sole != nil || schema.isFullyReplicated {
       return try local.scan(query, visit: visit)
     }
     var next: [UInt8]? = query.from
@@ -103,23 +103,24 @@ extension Table {
   private nonisolated(nonsending) func quorumRange(
     _ query: RangeQuery, from: [UInt8], to: [UInt8]?, limit: Int
   ) async throws -> RangeMerge<Schema> {
-    let partition = Partition.of(query.partitionKey)
-    let group = group(of: partition)
     let body = RangeRequest(
       partitionKey: query.partitionKey, from: from, to: to, limit: limit, grouping: query.grouping)
-    let answers = try await coordinator.read(request(.range(body), partition, group), from: group)
-      .map { answer in
+    return try await again(partition(of: query.partitionKey)) { group, floors in
+      var request = request(.range(body), group)
+      request.companion = query.companion
+      let answers = try await coordinator.read(request, from: group.replicas).map { answer in
         guard case .range(let range) = answer else {
           throw TableError.malformed(table: schema.name, detail: "an answer of another kind")
         }
         return range
       }
-    let merged = try RangeMerge(schema, answers)
-    let repairs = merged.repairs.map { sortKey, bytes in
-      EncodedRow(
-        key: RowKey(partitionKey: query.partitionKey, sortKey: sortKey), bytes: bytes)
+      let merged = try RangeMerge(schema, answers)
+      let repairs = merged.repairs.map { sortKey, bytes in
+        EncodedRow(
+          key: RowKey(partitionKey: query.partitionKey, sortKey: sortKey), bytes: bytes)
+      }
+      try await writeBack(repairs, group, floors)
+      return merged
     }
-    try await writeBack(repairs, partition, group)
-    return merged
   }
 }

@@ -15,10 +15,12 @@ public final class TableCoordinator: Sendable {
     ///
     /// Longer than a disk needs to spin up.
     package var timeout: Duration = .seconds(10)
-    /// When a read asks the remaining replicas too.
+    /// When a read asks the remaining replicas too, where the round trips are not known, and at the latest.
     ///
     /// Above a home connection's usual round trip.
     package var hedgeAfter: Duration = .milliseconds(500)
+    /// When it does so at the earliest: three round trips, and a disk that is busy.
+    package var hedgeAfterMin: Duration = .milliseconds(100)
     /// The most unanswered calls to one node; further ones fail at once.
     package var callsPerNodeMax = 1024
 
@@ -31,6 +33,8 @@ public final class TableCoordinator: Sendable {
   let runtime: any Runtime
   private let options: Options
   private let outstanding = Mutex<[NodeID: Int]>([:])
+  private let hedging = HedgeBudget()
+  let floors = KnownFloors()
 
   package init(
     placement: any Placement, clock: HybridClock, runtime: any Runtime,
@@ -42,9 +46,8 @@ public final class TableCoordinator: Sendable {
     self.options = options
   }
 
-  /// Whether this node holds everything alone.
-  @usableFromInline
-  var isSole: Bool { placement.isSole }
+  /// What is known of the layout when this node holds everything alone.
+  @usableFromInline var sole: LayoutStamp? { placement.sole }
 
   /// How many calls have not been answered, late ones included.
   package var outstandingCalls: Int { outstanding.withLock { $0.values.reduce(0, +) } }
@@ -59,33 +62,54 @@ public final class TableCoordinator: Sendable {
 
   /// Sends a write to every replica of `group` and returns once its outcome is certain.
   ///
-  /// - Throws: `TableError.unavailable`; the write may still take effect.
+  /// - Parameter floors: For a repair: what was known of each replica's floor before the rows were read.
+  /// - Throws: `StaleLayout` when it was not acknowledged, and a replica knows a newer layout; `TableError.unavailable`.
+  ///   After either the write may still take effect.
   nonisolated(nonsending) func write(
-    _ request: ReplicaRequest, to group: ReplicaGroup
+    _ request: ReplicaRequest, to group: ReplicaGroup, floors: [NodeID: Timestamp] = [:]
   ) async throws -> WriteOutcome {
+    // Nobody holds anything before there is a layout; without sets every write would have its quorums.
+    guard !group.writeSets.isEmpty else { throw StaleLayout() }
     let deadline = runtime.now + options.timeout
     let mailbox = Mailbox<Event>()
-    let writers = group.replicas.filter { replica in
-      group.writeSets.contains { $0.nodes.contains(replica.node) }
+    for replica in group.replicas {
+      var request = request
+      request.floor = floors[replica.node] ?? .zero
+      send(request, to: replica, deadline, mailbox)
     }
-    for replica in writers { send(request, to: replica, deadline, mailbox) }
-    let timer = schedule(.deadline, at: deadline, mailbox)
-    defer { timer.cancel() }
+    // Who is refused waits a little for the rest: only then can it be told that nothing was stored.
+    let timers = [
+      schedule(.deadline, at: deadline, mailbox),
+      schedule(.hedge, at: min(deadline, runtime.now + options.hedgeAfter), mailbox),
+    ]
+    defer { for timer in timers { timer.cancel() } }
 
     var tally = WriteTally(group.writeSets)
+    var isPatient = true
+    var isStale = false
     while true {
       switch tally.verdict {
-      case .decided(let outcome): return outcome
-      case .unavailable: throw unavailable(request, tally.reason)
+      case .decided(let outcome):
+        if outcome.isAccepted || tally.isAccepted || !tally.isWaiting || !isPatient {
+          if isStale, !outcome.isAccepted { throw StaleLayout() }
+          return outcome
+        }
+      case .unavailable:
+        if isStale { throw StaleLayout() }
+        throw unavailable(request, tally.reason)
       case .open: break
       }
       switch await mailbox.take() {
-      case .answered(let node, let result): record(node, result, &tally)
+      case .answered(let node, let result):
+        if case .success(let response) = result, case .staleLayout = response.body {
+          isStale = true
+        }
+        record(node, result, &tally)
       case .deadline:
         for set in group.writeSets {
-          for node in set.nodes { tally.record(node, nil, failure: "no answer in time") }
+          for node in set.nodes { tally.fail(node, "no answer in time", isSent: true) }
         }
-      case .hedge: break
+      case .hedge: isPatient = false
       }
     }
   }
@@ -95,16 +119,17 @@ public final class TableCoordinator: Sendable {
   ) {
     switch result {
     case .success(let response):
-      guard case .answer(let answer) = response.body else {
-        noteLayout(response)
-        return tally.record(node, nil, failure: "an answer of another kind")
+      switch response.body {
+      case .answer(let answer) where response.countsInQuorum: tally.record(node, answer)
+      case .answer(.accepted): tally.fail(node, "\(Unusable.lossy)", isSent: true)
+      case .answer: tally.fail(node, "\(Unusable.lossy)", isSent: false)
+      case .staleLayout(let newer):
+        placement.layoutRefused(by: node, newer: newer)
+        tally.fail(node, "\(Unusable.layout)", isSent: false)
+      case .rows, .range: tally.fail(node, "an answer of another kind", isSent: true)
       }
-      if response.countsInQuorum {
-        tally.record(node, answer)
-      } else {
-        tally.record(node, nil, failure: "a node is not in sync yet")
-      }
-    case .failure(let error): tally.record(node, nil, failure: "\(error)")
+    case .failure(let error):
+      tally.fail(node, "\(error)", isSent: !(error is NotSent))
     }
   }
 
@@ -114,6 +139,7 @@ public final class TableCoordinator: Sendable {
   nonisolated(nonsending) func writeToAll(
     _ request: ReplicaRequest, to group: ReplicaGroup
   ) async throws -> [(NodeID, ReplicaAnswer)] {
+    guard !group.writeSets.isEmpty else { throw StaleLayout() }
     let deadline = runtime.now + options.timeout
     let mailbox = Mailbox<Event>()
     for replica in group.replicas { send(request, to: replica, deadline, mailbox) }
@@ -125,7 +151,7 @@ public final class TableCoordinator: Sendable {
       switch await mailbox.take() {
       case .answered(let node, .success(let response)):
         guard case .answer(let answer) = response.body else {
-          noteLayout(response)
+          noteLayout(node, response)
           throw unavailable(request, "an answer of another kind")
         }
         answers.append((node, answer))
@@ -144,62 +170,86 @@ public final class TableCoordinator: Sendable {
   nonisolated(nonsending) func read(
     _ request: ReplicaRequest, from group: ReplicaGroup
   ) async throws -> [ReplicaResponse.Body] {
+    guard !group.writeSets.isEmpty else { throw StaleLayout() }
     let deadline = runtime.now + options.timeout
     let mailbox = Mailbox<Event>()
-    var candidates = group.readNodes.compactMap { node in
-      group.replicas.first { $0.node == node }
-    }[...]
-    var pending = 0
+    var candidates = inOrder(group)[...]
+    var pending: [NodeID] = []
     func ask(_ count: Int) {
-      for replica in candidates.prefix(count) { send(request, to: replica, deadline, mailbox) }
-      pending += min(count, candidates.count)
+      for replica in candidates.prefix(count) {
+        pending.append(replica.node)
+        send(request, to: replica, deadline, mailbox)
+      }
       candidates = candidates.dropFirst(count)
     }
     ask(group.readQuorum)
+    hedging.noteRead()
+    let hedge = min(deadline, runtime.now + hedgeAfter(candidates.isEmpty ? [] : pending))
     let timers = [
-      schedule(.deadline, at: deadline, mailbox),
-      schedule(.hedge, at: min(deadline, runtime.now + options.hedgeAfter), mailbox),
+      schedule(.deadline, at: deadline, mailbox), schedule(.hedge, at: hedge, mailbox),
     ]
     defer { for timer in timers { timer.cancel() } }
 
     var answers: [ReplicaResponse.Body] = []
     var reason = "too few nodes hold it"
     while answers.count < group.readQuorum {
-      guard pending > 0 else { throw unavailable(request, reason) }
+      guard !pending.isEmpty else { throw unavailable(request, reason) }
       switch await mailbox.take() {
-      case .answered(_, let result):
-        pending -= 1
-        switch usable(result) {
+      case .answered(let node, let result):
+        pending.removeAll { $0 == node }
+        switch usable(node, result) {
         case .success(let body): answers.append(body)
         case .failure(let error):
           reason = "\(error)"
           ask(1)
         }
-      case .hedge: ask(candidates.count)
+      case .hedge:
+        hedging.suspect(pending)
+        if !candidates.isEmpty, hedging.spend() { ask(candidates.count) }
       case .deadline: throw unavailable(request, "no answer in time")
       }
     }
     return answers
   }
 
+  /// The replicas to read from: those that did not answer lately come last.
+  private func inOrder(_ group: ReplicaGroup) -> [any TableReplica] {
+    let suspects = hedging.suspects
+    let order =
+      suspects.isEmpty
+      ? group.readNodes
+      : group.readNodes.filter { !suspects.contains($0) }
+        + group.readNodes.filter(suspects.contains)
+    return order.compactMap { node in group.replicas.first { $0.node == node } }
+  }
+
+  private func hedgeAfter(_ nodes: [NodeID]) -> Duration {
+    guard !nodes.isEmpty else { return options.hedgeAfter }
+    var longest = Duration.zero
+    for node in nodes {
+      guard let trip = placement.roundTrip(to: node) else { return options.hedgeAfter }
+      longest = max(longest, trip)
+    }
+    return min(max(longest * 3, options.hedgeAfterMin), options.hedgeAfter)
+  }
+
   private func usable(
-    _ result: Result<ReplicaResponse, any Error>
+    _ node: NodeID, _ result: Result<ReplicaResponse, any Error>
   ) -> Result<ReplicaResponse.Body, any Error> {
     result.flatMap { response in
-      noteLayout(response)
+      noteLayout(node, response)
       if case .staleLayout = response.body { return .failure(Unusable.layout) }
-      return response.countsInQuorum ? .success(response.body) : .failure(Unusable.learning)
+      return response.countsInQuorum ? .success(response.body) : .failure(Unusable.lossy)
     }
   }
 
   private enum Unusable: Error, CustomStringConvertible {
-    case layout, learning, busy
+    case layout, lossy
 
     var description: String {
       switch self {
       case .layout: "the layout has changed"
-      case .learning: "a node is not in sync yet"
-      case .busy: "a node has too many unanswered requests"
+      case .lossy: "a node may have lost rows"
       }
     }
   }
@@ -216,11 +266,17 @@ public final class TableCoordinator: Sendable {
       outstanding[node, default: 0] += 1
       return true
     }
-    guard isAllowed else { return mailbox.put(.answered(node, .failure(Unusable.busy))) }
+    guard isAllowed else {
+      let busy = NotSent("a node has too many unanswered requests")
+      return mailbox.put(.answered(node, .failure(busy)))
+    }
     runtime.spawn { [self] in
       let result: Result<ReplicaResponse, any Error>
       do {
-        result = .success(try await replica.perform(request, deadline: deadline))
+        let response = try await replica.perform(request, deadline: deadline)
+        floors.note(response.floor, of: node, request.table, request.partition)
+        hedging.trust(node)
+        result = .success(response)
       } catch {
         result = .failure(error)
       }
@@ -246,8 +302,10 @@ public final class TableCoordinator: Sendable {
     }
   }
 
-  private func noteLayout(_ response: ReplicaResponse) {
-    if case .staleLayout(let newer) = response.body { placement.layoutRefused(newer: newer) }
+  private func noteLayout(_ node: NodeID, _ response: ReplicaResponse) {
+    if case .staleLayout(let newer) = response.body {
+      placement.layoutRefused(by: node, newer: newer)
+    }
   }
 
   private func unavailable(_ request: ReplicaRequest, _ reason: String) -> TableError {

@@ -1,10 +1,10 @@
-// What coordinators and replicas say to each other.
+// What coordinators and replicas say to each other (docs/formats/table-messages.md).
 
 /// The layout versions that a coordinator knows and reads from.
 ///
-/// A replica that has left one of them behind refuses, and sends the layout along.
-package struct LayoutStamp: Equatable, Sendable {
-  /// The newest layout version the sender knows.
+/// A replica that knows a newer one refuses, and sends the layout along.
+public struct LayoutStamp: Equatable, Sendable {
+  /// The newest layout version the sender knows; 0 before the first.
   package var newestKnown: UInt64
   /// The layout version whose sets it reads from.
   package var readFrom: UInt64
@@ -13,6 +13,9 @@ package struct LayoutStamp: Equatable, Sendable {
     self.newestKnown = newestKnown
     self.readFrom = readFrom
   }
+
+  /// Of who knows and reads from one version alone.
+  package init(_ version: UInt64) { self.init(newestKnown: version, readFrom: version) }
 }
 
 /// A row as it travels: without format byte and local part.
@@ -30,8 +33,22 @@ package struct EncodedRow: Equatable, Sendable {
 package enum MergeOrigin: UInt8, Sendable {
   /// A new write: checked against the replica's clock, the floor and newer rows.
   case client = 0
-  /// Rows that some replica has already accepted (read repair, sync): only merged.
+  /// Rows that some replica has already accepted, written back by a reader: refused where a tombstone was dropped that
+  /// the reader may not have seen.
   case repair = 1
+  /// Rows of another replica's change feed: merged whatever they are.
+  case feed = 2
+}
+
+/// A row of a fully replicated table that a replica has to hold before it answers.
+package struct CompanionRow: Equatable, Sendable {
+  package var table: String
+  package var row: EncodedRow
+
+  package init(table: String, row: EncodedRow) {
+    self.table = table
+    self.row = row
+  }
 }
 
 /// A request to one replica, about one partition of one table.
@@ -46,15 +63,34 @@ package struct ReplicaRequest: Equatable, Sendable {
   }
 
   package var table: String
-  package var partition: UInt8
+  /// 0 to 255, or `Partition.everywhere`.
+  package var partition: UInt16
   package var layout: LayoutStamp
+  /// The stale answer that the write is above, if it was tried before.
+  ///
+  /// A write far ahead of the replica's clock is let through when it is one above this: the replica that gave that answer
+  /// holds a row of a clock that was wrong.
+  package var above = Timestamp.zero
+  /// Of a repair: the floor that was known of the replica it goes to before the rows were read.
+  ///
+  /// A replica with a higher one refuses: it may have dropped a tombstone that the reader did not see.
+  package var floor = Timestamp.zero
+  package var companion: CompanionRow?
   package var body: Body
 
-  package init(table: String, partition: UInt8, layout: LayoutStamp, body: Body) {
+  package init(table: String, partition: UInt16, layout: LayoutStamp, body: Body) {
     self.table = table
     self.partition = partition
     self.layout = layout
     self.body = body
+  }
+
+  /// Whether the replica changes rows for it.
+  var isWrite: Bool {
+    switch body {
+    case .read, .range: false
+    case .merge, .operate: true
+    }
   }
 }
 
@@ -85,12 +121,23 @@ package struct RangeAnswer: Equatable, Sendable {
     package var bytes: [UInt8]
     /// Set when the row is the first witness of its group, whose other rows were skipped.
     package var group: [UInt8]?
+
+    package init(sortKey: [UInt8], bytes: [UInt8], group: [UInt8]? = nil) {
+      self.sortKey = sortKey
+      self.bytes = bytes
+      self.group = group
+    }
   }
 
   /// In order; tombstones outside of groups included.
   package var entries: [Entry]
   /// Everything before this sort key was looked at; `nil` when all of the range was.
   package var coveredEnd: [UInt8]?
+
+  package init(entries: [Entry], coveredEnd: [UInt8]?) {
+    self.entries = entries
+    self.coveredEnd = coveredEnd
+  }
 }
 
 /// A replica's response.
@@ -101,7 +148,7 @@ package struct ReplicaResponse: Equatable, Sendable {
     case range(RangeAnswer)
     /// To a merge or an operation.
     case answer(ReplicaAnswer)
-    /// The sender's layout is behind; the newer one, as Cluster writes it.
+    /// The sender's layout is behind; the newer one, as Cluster writes it, or nothing when it comes by gossip.
     case staleLayout([UInt8])
   }
 
@@ -109,9 +156,12 @@ package struct ReplicaResponse: Equatable, Sendable {
   /// False from a replica that may have lost rows and is not synced again: it stores writes, and
   /// neither its acknowledgements nor its answers count.
   package var countsInQuorum: Bool
+  /// The replica's floor of the partition.
+  package var floor: Timestamp
 
-  package init(_ body: Body, countsInQuorum: Bool = true) {
+  package init(_ body: Body, countsInQuorum: Bool = true, floor: Timestamp = .zero) {
     self.body = body
     self.countsInQuorum = countsInQuorum
+    self.floor = floor
   }
 }

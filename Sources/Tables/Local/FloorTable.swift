@@ -6,6 +6,7 @@ import Synchronization
 
 /// The floors of one table, on disk and in memory.
 final class FloorTable: Sendable {
+  private let database: LocalDatabase
   private let tree: Tree
   /// Never behind the disk, so that the bodies after the one that raises a floor see it; ahead of it
   /// while a transaction runs, and for good if that fails.
@@ -14,6 +15,7 @@ final class FloorTable: Sendable {
   private let floors: Mutex<[Timestamp]>
 
   init(database: LocalDatabase, tree: Tree) throws {
+    self.database = database
     self.tree = tree
     var floors = [Timestamp](repeating: .zero, count: Partition.count)
     try database.scan(tree) { key, value in
@@ -38,6 +40,22 @@ final class FloorTable: Sendable {
     var writer = BinaryWriter(capacity: 8)
     writer.timestamp(timestamp)
     try transaction.put(tree, [partition], writer.bytes)
+  }
+
+  /// Goes back to no floor, for a copy that begins with nothing.
+  func clear(_ partition: UInt8, in transaction: WriteTransaction) throws {
+    try transaction.delete(tree, [partition])
+    transaction.observeCommit(CommitObserver(didEnd: { self.reload(partition) }))
+  }
+
+  /// Takes what the disk says once a commit has ended; where it cannot be read, what is in memory is high enough.
+  private func reload(_ partition: UInt8) {
+    do {
+      let stored = try database.get(tree, [partition]) { try Self.decode($0, tree) }
+      floors.withLock { $0[Int(partition)] = stored ?? .zero }
+    } catch {
+      // The writer will meet the same fault.
+    }
   }
 
   private static func decode(_ value: UnsafeRawBufferPointer, _ tree: Tree) throws -> Timestamp {

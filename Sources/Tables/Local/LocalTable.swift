@@ -1,15 +1,14 @@
 // One table's rows on this node.
 //
-// It knows nothing of other nodes. What it keeps beside the rows lets replicas find out where they differ
-// (fingerprints) and forget deletes safely (floors, the list of tombstones); docs/formats/tables.md.
+// It knows nothing of other nodes. What it keeps beside the rows lets replicas catch up (the change feed) and forget
+// deletes safely (floors); docs/formats/tables.md.
 //
 // Invariants:
 //   1. A row only grows in the order of `merge`, until its tombstone is dropped.
-//   2. Row, fingerprint, list of tombstones and the schema's own bookkeeping change in one transaction.
+//   2. Row, feed and the schema's own bookkeeping change in one transaction.
 
 package import LocalDB
 private import Codecs
-import Crypto
 import Synchronization
 
 /// The local rows of the table `Schema`.
@@ -20,9 +19,9 @@ public final class LocalTable<Schema: TableSchema>: Sendable {
 
   let clock: HybridClock
   let rows: Tree
-  let tombstones: Tree
   let floors: FloorTable
-  let fingerprints: FingerprintTable
+  let feed: ChangeFeed
+  let fence: LayoutFence
   let willChange: RowChangeObserver
   private let changes = Atomic<UInt64>(0)
   /// `nil` for a table whose rows are not kept.
@@ -31,21 +30,24 @@ public final class LocalTable<Schema: TableSchema>: Sendable {
   let operations = Mutex<[String: StoredOperation<Schema>]>([:])
 
   init(
-    _ schema: Schema, database: LocalDatabase, clock: HybridClock, fingerprintHash: KeyedHash,
-    willChange: @escaping RowChangeObserver
+    _ schema: Schema, database: LocalDatabase, clock: HybridClock, feed: ChangeFeed,
+    fence: LayoutFence, willChange: @escaping RowChangeObserver
   ) throws {
     self.willChange = willChange
+    self.feed = feed
+    self.fence = fence
     self.schema = schema
     self.database = database
     self.clock = clock
     cache = schema.cacheBytes > 0 ? EntryCache(bytesMax: schema.cacheBytes) : nil
     // The writer reads them with every write of an object.
     rows = try database.tree(schema.name, gathering: schema.isFullyReplicated)
-    tombstones = try database.tree(schema.name + "_tombstone")
     floors = try FloorTable(database: database, tree: database.tree(schema.name + "_floor"))
-    fingerprints = FingerprintTable(
-      tree: try database.tree(schema.name + "_fingerprint", gathering: true),
-      hash: fingerprintHash)
+  }
+
+  /// The partition of a row in feeds and layouts.
+  func feedPartition(_ diskKey: [UInt8]) -> UInt16 {
+    schema.isFullyReplicated ? Partition.everywhere : UInt16(diskKey[0])
   }
 
   /// Makes `operation` known to other nodes under its name.

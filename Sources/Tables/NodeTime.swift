@@ -8,9 +8,8 @@
 //   1. It never goes back, within a run or from one to the next, further than to the last `save`.
 //   2. It never runs ahead: while the node is off it stands still.
 
-import Base
-import Codecs
-import LocalDB
+package import Base
+package import LocalDB
 
 /// The clock of what waits on this node.
 package final class NodeTime: Sendable {
@@ -25,7 +24,7 @@ package final class NodeTime: Sendable {
   /// Goes on from the last `save`, or from `newest`, a moment that is known to have been, if that is later.
   ///
   /// - Throws: `LocalDBError`.
-  init(database: LocalDatabase, runtime: any Runtime, newest: UInt64) throws {
+  package init(database: LocalDatabase, runtime: any Runtime, newest: UInt64) throws {
     self.database = database
     self.runtime = runtime
     tree = try database.tree("model_time")
@@ -41,7 +40,7 @@ package final class NodeTime: Sendable {
   }
 
   /// The moment `duration` ago; `nil` when the node has not been running for so long.
-  func moment(before duration: Duration) -> UInt64? {
+  package func moment(before duration: Duration) -> UInt64? {
     let (moment, underflow) = now.subtractingReportingOverflow(
       UInt64(max(0, duration.wholeNanoseconds)) / 1_000_000)
     return underflow ? nil : moment
@@ -50,17 +49,17 @@ package final class NodeTime: Sendable {
   /// Makes this run count in the runs that follow.
   ///
   /// - Throws: `LocalDBError`.
-  func save() async throws {
+  package func save() async throws {
     let (tree, now) = (tree, Self.encode(now))
     try await database.write { try $0.put(tree, Self.key, now) }
   }
 
-  static func encode(_ moment: UInt64) -> [UInt8] {
+  package static func encode(_ moment: UInt64) -> [UInt8] {
     withUnsafeBytes(of: moment.bigEndian) { Array($0) }
   }
 
   /// The moment in the first eight bytes; the beginning of time when they are fewer.
-  static func decode(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+  package static func decode(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
     guard bytes.count >= 8 else { return 0 }
     return UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
   }
