@@ -91,12 +91,14 @@ let package = Package(
     // Interfaces.
     layer("APICommon", ["Base", "Codecs", "Crypto", "HTTP", "Model", "Reactor"]),
     layer("S3API", ["APICommon", "Base", "Codecs", "Crypto", "HTTP", "Model"]),
-    layer("AdminAPI", ["APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "Model"]),
+    layer(
+      "AdminAPI",
+      ["APICommon", "Base", "Blocks", "Codecs", "Crypto", "HTTP", "Layout", "Model"]),
     layer(
       "Daemon",
       [
         "AdminAPI", "APICommon", "Base", "Blocks", "CShims", "Cluster", "Codecs", "Crypto", "HTTP",
-        "LocalDB", "Mesh", "Model", "Reactor", "S3API", "Tables",
+        "Layout", "LocalDB", "Mesh", "Model", "Reactor", "S3API", "Tables",
       ]),
     layer("CLI", ["Base", "Codecs", "Daemon", "HTTP", "Reactor"]),
     program("grange", ["CLI"]),
@@ -132,7 +134,7 @@ let package = Package(
     tests(
       "ClusterTests",
       [
-        "Base", "Cluster", "Codecs", "Crypto", "LocalDB", "Reactor", "SimulatedWorld",
+        "Base", "Cluster", "Codecs", "Crypto", "Layout", "LocalDB", "Reactor", "SimulatedWorld",
         "TestStorage",
       ]),
     tests("LayoutTests", ["Base", "Codecs", "Crypto", "Layout", "SimulatedWorld"]),
@@ -162,7 +164,7 @@ let package = Package(
     tests(
       "AdminAPITests",
       [
-        "AdminAPI", "Base", "Blocks", "Codecs", "LocalDB", "Model", "SimulatedWorld",
+        "AdminAPI", "Base", "Blocks", "Codecs", "Layout", "LocalDB", "Model", "SimulatedWorld",
         "Tables", "TestStorage",
       ]),
     tests("CryptoTests", ["Base", "CShims", "Crypto"]),

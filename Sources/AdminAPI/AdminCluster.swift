@@ -3,7 +3,7 @@
 package import Base
 
 /// The members, invites and joining of the cluster that a node is in.
-package protocol AdminCluster: Sendable {
+package protocol AdminCluster: AdminLayout {
   /// This node.
   var own: NodeID { get }
 

@@ -25,7 +25,7 @@ package struct ClusterStatus: Equatable, Sendable {
 
   package var health: Health
   package var nodes: [NodeStatus]
-  /// The number of the layout version in effect.
+  /// The number of the layout version in effect; 0 before there is one.
   package var layoutVersion: UInt64
   /// What an operator should look at, in sentences that say what to do.
   package var attention: [String]

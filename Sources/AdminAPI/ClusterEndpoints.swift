@@ -9,6 +9,12 @@ extension AdminEndpoints {
     return [
       "health": .string(status.health.rawValue),
       "layoutVersion": .count(status.layoutVersion),
+      // No version replaces another one yet: there is nothing to wait for.
+      "layout": status.layoutVersion == 0
+        ? .null
+        : [
+          "version": .count(status.layoutVersion), "step": "settled", "waitingFor": .array([]),
+        ],
       "nodes": .array(status.nodes.map(document)),
       "attention": .array(status.attention.map { .string($0) }),
     ]
@@ -16,7 +22,7 @@ extension AdminEndpoints {
 
   func clusterHealth(_ request: AdminRequest) async throws -> JSON {
     let status = await node.status()
-    let storage = status.nodes.filter(\.hasRole)
+    let storage = status.nodes.filter { $0.hasRole && $0.capacityBytes != nil }
     let partitions: UInt64 = 256
     let isAvailable = status.health != .unavailable
     return [

@@ -1,8 +1,9 @@
 // Reads a command line against the table of commands.
 //
-// Options may stand anywhere, as `--name value` or `--name=value`; `--` ends them. What is left begins with the
+// Options may stand anywhere, as `--name value` or `--name=value`, and some by one letter, as in Garage; `--` ends them. What is left begins with the
 // words of a command, and goes on with its operands. An option means the same to every command that has it,
-// so where a value is expected is known before the command is.
+// so where a value is expected is known before the command is. The exception is `layout apply --version N`: behind the
+// words of a command, its own options come before those of all others.
 
 import Base
 
@@ -48,7 +49,13 @@ struct Arguments: Sendable, Equatable {
 
 extension Arguments {
   /// Splits `line` into options and the rest.
-  init(_ line: [String], options: [Option]) throws(UsageError) {
+  ///
+  /// - Parameters:
+  ///   - options: Those of all commands.
+  ///   - own: Those of the command with these words, in the place of others of the same name.
+  init(
+    _ line: [String], options: [Option], own: ([String]) -> [Option] = { _ in [] }
+  ) throws(UsageError) {
     var rest = line[...]
     while let word = rest.popFirst() {
       if word == "--" {
@@ -62,7 +69,7 @@ extension Arguments {
       }
       let name = Self.longName(String(word.prefix { $0 != "=" }))
       let attached = word.firstIndex(of: "=").map { String(word[word.index(after: $0)...]) }
-      guard let option = options.first(where: { $0.name == name }) else {
+      guard let option = (own(operands) + options).first(where: { $0.name == name }) else {
         let near = NearestName.find(name, among: options.map(\.name))
         throw UsageError("unknown option \(name)" + (near.map { "; did you mean \($0)?" } ?? ""))
       }
@@ -83,6 +90,11 @@ extension Arguments {
     switch name {
     case "-h": "--help"
     case "-V": "--version"
+    // As Garage has them for `layout assign`.
+    case "-z": "--zone"
+    case "-c": "--capacity"
+    case "-g": "--gateway"
+    case "-t": "--tag"
     default: name
     }
   }

@@ -8,7 +8,7 @@ import Reactor
 struct Command: Sendable {
   /// What the command line begins with: `["bucket", "create"]`.
   let words: [String]
-  /// Names of the operands; one in brackets may be missing.
+  /// Names of the operands; one in brackets may be missing, and the last one may stand several times: `NODE...`.
   let operands: [String]
   let options: [Option]
   /// One line for the list of commands.

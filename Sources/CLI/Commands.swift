@@ -5,8 +5,8 @@ import Base
 /// All commands, and how a command line finds its own.
 enum Commands {
   static let all: [Command] =
-    [ServerCommand.command, StatusCommand.command] + MemberCommands.all + BucketCommands.all
-    + KeyCommands.all + RepairCommands.all + ConfigCommands.all + [HelpCommand.command]
+    [ServerCommand.command, StatusCommand.command] + MemberCommands.all + LayoutCommands.all
+    + BucketCommands.all + KeyCommands.all + RepairCommands.all + ConfigCommands.all + [HelpCommand.command]
 
   /// Every option of every command, once.
   static let options: [Option] = {
@@ -23,9 +23,16 @@ enum Commands {
     ["bucket", "set-quotas"]: ["bucket", "quota"], ["key", "set"]: ["key", "update"],
   ]
 
+  /// The options of `line`, and the rest.
+  static func read(_ line: [String]) throws(UsageError) -> Arguments {
+    try Arguments(line, options: options) { words in
+      all.first { $0.words == words }?.options ?? []
+    }
+  }
+
   /// The command that `line` names, and its arguments.
   static func find(_ line: [String]) throws(UsageError) -> (Command, Arguments) {
-    var arguments = try Arguments(line, options: options)
+    var arguments = try read(line)
     if let ours = garageWords[Array(arguments.operands.prefix(2))] {
       arguments.operands.replaceSubrange(..<2, with: ours)
     }
@@ -65,7 +72,8 @@ enum Commands {
       let missing = needed[arguments.operands.count]
       throw UsageError("\(missing) is missing", command: command.name)
     }
-    if arguments.operands.count > command.operands.count {
+    let isRepeated = command.operands.last?.hasSuffix("...") == true
+    if arguments.operands.count > command.operands.count, !isRepeated {
       let extra = arguments.operands[command.operands.count]
       throw UsageError("unexpected '\(extra)'", command: command.name)
     }

@@ -30,7 +30,7 @@ package enum GrangeCommand {
 
   /// `--version` and `--help` without a command.
   private static func answerAtOnce(_ line: [String], _ console: Console) -> Int32? {
-    guard let arguments = try? Arguments(line, options: Commands.options) else { return nil }
+    guard let arguments = try? Commands.read(line) else { return nil }
     if arguments.has(CommonOptions.version) {
       console.print("grange \(GrangeVersion.text)")
       return 0

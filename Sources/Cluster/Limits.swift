@@ -6,7 +6,7 @@ import Layout
 
 /// The bounds of single records.
 package enum RecordLimits {
-  /// An ending that keeps `keepsMax` records has 17 KiB; the rest is for fields of later versions.
+  /// An admission or an ending; an ending that keeps `keepsMax` records has 17 KiB; the rest is for fields of later versions.
   package static let bytesMax = 32 << 10
   /// As many as a node holds of one signer (`StateLimits`), so that a plain `remove` can keep all of them.
   package static let keepsMax = StateLimits.memberRecordsOfOneMax
@@ -18,6 +18,10 @@ package enum RecordLimits {
   package static let announcementBytesMax = 2 << 10
   /// A name and a value, and room for later fields.
   package static let settingBytesMax = 1 << 10
+  /// A version of the layout, with what is around it.
+  package static let layoutBytesMax = LayoutLimits.versionBytesMax + 1 << 10
+  /// Of any kind.
+  package static let longestBytesMax = layoutBytesMax
 
   /// Linux's longest host name.
   package static let hostNameBytesMax = 64
@@ -69,6 +73,9 @@ package struct StateLimits: Equatable, Sendable {
   package var settingsMax = 64
   /// Set by one node.
   package var settingsOfOneMax = 32
+
+  /// Layout versions: nothing decides more than the first yet.
+  package static let layoutsMax = 1
 
   /// The bounds of a running node; tests take smaller ones.
   package init() {}

@@ -81,8 +81,9 @@ package struct Node: Sendable {
       storage: storage, mesh: mesh, servers: servers, endpoint: listeners.s3Endpoint,
       adminEndpoint: "\(listeners.admin.localAddress)", rpcAddress: "\(mesh.localAddress)",
       collecting: storage.start(runtime))
-    if cluster.whyNothingIsStored == nil {
+    if cluster.whyNothingIsStored == nil, storage.cluster.isFounder {
       do {
+        try await storage.claimRows()
         if let outcome = try await quickstart?.apply(to: storage.store) { tell(outcome, listeners) }
       } catch {
         await running.stop(grace: .zero)
@@ -90,7 +91,7 @@ package struct Node: Sendable {
           "the first access key and bucket could not be made: \(AdminError(error).message)")
       }
     }
-    storage.cluster.start(mesh, capacityBytes: storage.capacityBytes(configuration))
+    storage.cluster.start(mesh)
     storage.cluster.beginJoining()
     servers.start()
     logger.info(
@@ -153,7 +154,9 @@ package struct Node: Sendable {
     _ configuration: Configuration, metrics: MetricsRegistry
   ) throws(NodeFailure) -> NodeStorage {
     do {
-      return try NodeStorage(configuration, platform: platform, metrics: metrics, logger: logger)
+      return try NodeStorage(
+        configuration, environment: environment, platform: platform, metrics: metrics,
+        logger: logger)
     } catch {
       throw NodeFailure("\(error)")
     }

@@ -3,13 +3,14 @@
 package import AdminAPI
 import Base
 import Cluster
+import Layout
 import Mesh
 import Reactor
 import Synchronization
 
 /// Answers the admin interface's questions about members.
 final class NodeCluster: AdminCluster {
-  private let service: ClusterService
+  let service: ClusterService
   private let mesh: NodeMesh
   private let runtime: any Runtime
   /// What to do when an operator wants the node to begin anew with a token.
@@ -39,14 +40,19 @@ final class NodeCluster: AdminCluster {
     case .ended:
       "This node is no member of its cluster any more and serves nothing: see `grange status`"
     case .member:
-      "This node is a member of the cluster and stores nothing yet: use \(founderName), which holds all objects"
+      "This node is a member of the cluster and stores nothing yet: use \(holderNames)"
     }
   }
 
-  private var founderName: String {
-    let founder = service.members.first { $0.isFounder }
-    let name = founder?.announcement?.hostName ?? ""
-    return name.isEmpty ? "the founder" : name
+  /// Those who store, or who may begin to, for people.
+  private var holderNames: String {
+    let holders = service.layout?.storageNodes
+    let names = service.members.filter { holders?.contains($0.node) ?? $0.isFounder }.map {
+      let name = $0.announcement?.hostName ?? ""
+      return name.isEmpty ? $0.node.short : name
+    }
+    if names.isEmpty { return "one that stores (`grange layout show`)" }
+    return names.sorted().joined(separator: " or ")
   }
 
   // MARK: Status
@@ -54,6 +60,8 @@ final class NodeCluster: AdminCluster {
   /// Adds to a status that knows this node alone what the cluster knows.
   func complete(_ status: inout ClusterStatus, _ alone: NodeStatus) {
     var own = alone
+    let layout = service.layout
+    status.layoutVersion = layout?.number ?? 0
     own.addresses = service.ownAddresses(mesh).map(\.address.text)
     let told = service.members.first { $0.node == own.id }?.announcement
     if let zone = told?.zone { own.zone = zone }
@@ -71,19 +79,42 @@ final class NodeCluster: AdminCluster {
       own.hasRole = false
       status.health = .unavailable
       status.attention.append(Self.text(of: absence))
-    case .member: own.hasRole = service.isHolder
+    case .member:
+      give(role: layout?.role(of: own.id), under: layout, to: &own, isFounder: service.isFounder)
     }
     status.nodes = [own]
     guard case .member = service.standing else { return }
     for member in service.members where member.node != own.id {
-      let node = describe(member)
+      let node = describe(member, under: layout)
       if !node.isUp {
-        status.health = max(status.health, member.isFounder ? .unavailable : .degraded)
+        status.health = max(
+          status.health, layout == nil && member.isFounder ? .unavailable : .degraded)
         status.attention += advice(member)
       }
       status.nodes.append(node)
     }
+    if let layout, !Self.canStore(layout, nodes: status.nodes) { status.health = .unavailable }
     status.attention += adviceIfRefused
+  }
+
+  /// Whether a write quorum of every partition is up.
+  private static func canStore(_ layout: LayoutVersion, nodes: [NodeStatus]) -> Bool {
+    let up = Set(nodes.filter(\.isUp).map(\.id))
+    return (0...LayoutVersion.fullyReplicated).allSatisfy { partition in
+      let holders = layout.holders(of: partition)
+      return holders.count(where: up.contains) >= Quorum.write(of: holders.count)
+    }
+  }
+
+  /// Shows a node with the role that it has; before there is a layout the founder has one.
+  private func give(
+    role: NodeRole?, under layout: LayoutVersion?, to node: inout NodeStatus, isFounder: Bool
+  ) {
+    node.hasRole = layout == nil ? isFounder : role != nil
+    guard let role else { return }
+    node.zone = role.zone
+    node.capacityBytes = role.capacityBytes
+    node.tags = role.tags
   }
 
   /// What a node is told whose key is refused and that could not ask why (`ClusterService.keepAskingWhyRefused`).
@@ -109,14 +140,16 @@ final class NodeCluster: AdminCluster {
     }
   }
 
-  private func describe(_ member: MemberFacts) -> NodeStatus {
+  private func describe(_ member: MemberFacts, under layout: LayoutVersion?) -> NodeStatus {
     let told = member.announcement
     let isUp = member.peer?.isConnected ?? false
     var node = NodeStatus(
       id: member.node, hostname: told?.hostName ?? "", version: told?.program ?? "",
       addresses: (told?.addresses ?? []).map(\.address.text), zone: told?.zone,
       capacityBytes: told?.capacityBytes, tags: told?.tags ?? [], isUp: isUp,
-      state: isUp ? .up : .down, hasRole: member.isFounder)
+      state: isUp ? .up : .down)
+    give(
+      role: layout?.role(of: member.node), under: layout, to: &node, isFounder: member.isFounder)
     node.roundTrip = member.peer?.roundTrip
     if let heard = member.peer?.lastHeard {
       let ago = (runtime.now - heard).wholeNanoseconds / 1_000_000
@@ -267,7 +300,7 @@ final class NodeCluster: AdminCluster {
   }
 
   /// The member whose ID begins with `name`, or whose host name it is.
-  private func find(_ name: String) throws -> MemberFacts {
+  func find(_ name: String) throws -> MemberFacts {
     let found = service.members.filter { member in
       member.announcement?.hostName == name
         || (name.utf8.count >= 8 && member.node.hex.hasPrefix(name.lowercased()))
@@ -284,13 +317,20 @@ final class NodeCluster: AdminCluster {
     return member
   }
 
-  private func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
-    do {
-      return try await body()
-    } catch let refusal as ClusterRefusal {
-      throw AdminError(409, "NotPossible", refusal.description)
-    } catch let waits as WaitsToJoin {
-      throw AdminError(503, "ServiceUnavailable", waits.description)
+  func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do { return try await body() } catch { throw Self.translation(of: error) }
+  }
+
+  func translated<Value>(_ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch { throw Self.translation(of: error) }
+  }
+
+  private static func translation(of error: any Error) -> any Error {
+    switch error {
+    case let refusal as ClusterRefusal: AdminError(409, "NotPossible", refusal.description)
+    case let refusal as LayoutRefusal: AdminError(409, "NotPossible", refusal.description)
+    case let waits as WaitsToJoin: AdminError(503, "ServiceUnavailable", waits.description)
+    default: error
     }
   }
 }

@@ -97,7 +97,7 @@ private struct NodeFacts: Sendable {
     let health: ClusterStatus.Health =
       stopped != nil || !directories.canBeWritten ? .unavailable : isWhole ? .healthy : .degraded
     return ClusterStatus(
-      health: health, nodes: [node()], layoutVersion: 1, attention: attention)
+      health: health, nodes: [node()], layoutVersion: 0, attention: attention)
   }
 
   private func node() -> NodeStatus {

@@ -3,6 +3,7 @@
 package import Base
 package import Blocks
 import Cluster
+import Layout
 import LocalDB
 import Model
 import Tables
@@ -18,10 +19,11 @@ package struct NodeStorage: Sendable {
 
   /// Opens it; blocks the thread, for start-up.
   ///
+  /// - Parameter environment: The variables that the node was started with.
   /// - Throws: What the layers below throw.
   package init(
-    _ configuration: Configuration, platform: NodePlatform, metrics: MetricsRegistry,
-    logger: Logger
+    _ configuration: Configuration, environment: [String: String] = [:], platform: NodePlatform,
+    metrics: MetricsRegistry, logger: Logger
   ) throws {
     let runtime = platform.runtime
     try NodeIdentity.requireDatabase(in: configuration.metadataDirectory)
@@ -34,13 +36,13 @@ package struct NodeStorage: Sendable {
       in: configuration.metadataDirectory, isNew: database.commitNumber == 0, random: runtime.random
     )
     let cluster = try ClusterService(
-      try Self.clusterOptions(configuration), key: identity.key, database: database,
+      try Self.clusterOptions(configuration, environment), key: identity.key, database: database,
       network: platform.network, runtime: runtime, logger: logger.labelled("cluster"))
     self.cluster = cluster
     let clock = HybridClock(runtime: runtime)
     let replica = try LocalTableReplica(
       node: identity.id, database: database, clock: clock, random: runtime.random,
-      willChange: { try cluster.foundIfFresh(in: $0) })
+      willChange: { try cluster.willChangeRow(in: $0) })
     let placement = SoleNodePlacement(replica)
     let coordinator = TableCoordinator(placement: placement, clock: clock, runtime: runtime)
     blocks = try BlockService(
@@ -53,14 +55,20 @@ package struct NodeStorage: Sendable {
       metrics: metrics, logger: logger.labelled("model"))
     collector = TombstoneCollector(
       replica: replica, placement: placement, runtime: runtime, logger: logger.labelled("tables"))
+    // The role that the first row gives this node, if it does.
+    cluster.offer(capacityBytes: capacityBytes(configuration))
   }
 
   private static func clusterOptions(
-    _ configuration: Configuration
+    _ configuration: Configuration, _ environment: [String: String]
   ) throws(NodeFailure) -> ClusterService.Options {
     var options = ClusterService.Options(
       hostName: configuration.nodeName ?? HostName.current, program: GrangeVersion.text)
     options.zone = configuration.zone
+    if case .factor(let factor) = configuration.replication {
+      options.layoutParameters.replicationFactor = factor
+    }
+    options.allowsOtherHolders = environment[ExperimentalCluster.variable] == "1"
     for text in configuration.rpc.publicAddresses {
       guard let address = PeerAddress(text) else {
         throw NodeFailure("rpc.public_addresses: \"\(text)\" is no host:port")
@@ -104,6 +112,17 @@ package struct NodeStorage: Sendable {
     let directories = blocks.store.directories
     let used = directories.all.reduce(0) { $0.saturatingSum($1.usedBytes) }
     return UInt64(clamping: directories.measureRoomBytes().saturatingSum(used))
+  }
+
+  /// Puts the layout in use that rows need, on a founder that stored them before there were layouts.
+  func claimRows() async throws {
+    guard cluster.layout == nil, cluster.identity?.founder == cluster.own,
+      case .member = cluster.standing
+    else { return }
+    let keys = try await store.accessKeys.list()
+    let buckets = keys.isEmpty ? try await store.buckets.list() : []
+    guard !keys.isEmpty || !buckets.isEmpty else { return }
+    try await database.write { [cluster] in try cluster.willChangeRow(in: $0) }
   }
 
   /// Starts the background work; returns the task to cancel before `stop`.

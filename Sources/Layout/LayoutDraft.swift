@@ -57,8 +57,8 @@ package struct LayoutDraft: Sendable {
   package func apply(under endings: [RecordID]) throws(LayoutRefusal) -> LayoutVersion {
     guard !changes.isEmpty else { throw .nothingChanged }
     let roles = assignedRoles
-    try check(parameters)
-    for assigned in roles { try check(assigned) }
+    try parameters.check()
+    for assigned in roles { try assigned.check() }
     let storage = roles.filter { !$0.role.isGateway }
     try checkNumbers(of: storage)
     let everyone = storage.map(\.node)
@@ -71,25 +71,6 @@ package struct LayoutDraft: Sendable {
     } catch {
       throw .tooLarge
     }
-  }
-
-  private func check(_ parameters: LayoutParameters) throws(LayoutRefusal) {
-    let factor = parameters.replicationFactor
-    guard (1...LayoutLimits.replicationFactorMax) ~= factor else { throw .replicationFactor }
-    if case .atLeast(let zones) = parameters.zoneRedundancy, !((1...factor) ~= zones) {
-      throw .zoneRedundancy(replicationFactor: factor)
-    }
-  }
-
-  private func check(_ assigned: AssignedRole) throws(LayoutRefusal) {
-    let role = assigned.role
-    guard (1...LayoutLimits.zoneBytesMax) ~= role.zone.utf8.count, role.zone.isLabel else {
-      throw .zoneName(assigned.node)
-    }
-    guard role.capacityBytes != 0 else { throw .noCapacity(assigned.node) }
-    guard role.tags.count <= LayoutLimits.tagsMax,
-      role.tags.allSatisfy({ $0.utf8.count <= LayoutLimits.tagBytesMax && $0.isLabel })
-    else { throw .tags(assigned.node) }
   }
 
   private func checkNumbers(of storage: [AssignedRole]) throws(LayoutRefusal) {

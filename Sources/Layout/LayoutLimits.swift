@@ -1,6 +1,6 @@
 // What a layout may hold, as a version comes in from other nodes and from the disk.
 
-/// The bounds of a layout version and of the history.
+/// The bounds of a layout version.
 package enum LayoutLimits {
   /// Nodes with a role: ten times what a collective has.
   package static let nodesMax = 1024
@@ -16,8 +16,9 @@ package enum LayoutLimits {
   package static let endingsMax = 2048
   /// The highest number: ten versions a second for thirteen years.
   package static let numberMax = UInt64(UInt32.max)
-  /// A whole version: the fullest one of today has 710 KiB, the rest is for later fields.
-  package static let versionBytesMax = 1 << 20
-  /// A whole history: seven thousand versions of a cluster of three nodes, five hundred of one of a hundred.
-  package static let historyBytesMax = 4 << 20
+  /// A whole version, and so its record in the cluster state too (docs/formats/cluster-state.md).
+  ///
+  /// A thousand nodes, each in a zone of a long name and with half a dozen tags; or a hundred with all that they may
+  /// have.
+  package static let versionBytesMax = 255 << 10
 }

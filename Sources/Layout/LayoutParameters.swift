@@ -22,6 +22,9 @@ package enum ConsistencyMode: UInt8, Sendable {
     guard word == "consistent" else { throw .consistency }
     self = .consistent
   }
+
+  /// The operator's word.
+  package var word: String { "consistent" }
 }
 
 /// The parameters of a layout.
@@ -39,6 +42,16 @@ package struct LayoutParameters: Equatable, Sendable {
     self.replicationFactor = replicationFactor
     self.zoneRedundancy = zoneRedundancy
     self.consistency = consistency
+  }
+
+  /// Throws `LayoutRefusal` when the numbers cannot be.
+  package func check() throws(LayoutRefusal) {
+    guard (1...LayoutLimits.replicationFactorMax) ~= replicationFactor else {
+      throw .replicationFactor
+    }
+    if case .atLeast(let zones) = zoneRedundancy, !((1...replicationFactor) ~= zones) {
+      throw .zoneRedundancy(replicationFactor: replicationFactor)
+    }
   }
 
   func write(to writer: inout BinaryWriter) {

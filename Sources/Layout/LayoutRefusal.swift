@@ -24,7 +24,7 @@ package enum LayoutRefusal: Error, Equatable, Sendable {
   case tooFewZones(zones: Int, needed: Int)
   /// A consistency mode other than `consistent`.
   case consistency
-  /// More nodes or records than a version takes.
+  /// More nodes, endings or bytes than a version takes.
   case tooLarge
 
   /// A version of another cluster.
@@ -33,8 +33,6 @@ package enum LayoutRefusal: Error, Equatable, Sendable {
   case notNext(number: UInt64, expected: UInt64)
   /// The next version, made from another one than the newest that is held.
   case otherPredecessor
-  /// No room for another version.
-  case historyFull
 }
 
 extension LayoutRefusal: CustomStringConvertible {
@@ -78,15 +76,14 @@ extension LayoutRefusal: CustomStringConvertible {
       """
     case .tooLarge:
       """
-      A layout has at most \(LayoutLimits.nodesMax) nodes and lists at most \(LayoutLimits.endingsMax) endings of \
-      members.
+      A layout has at most \(LayoutLimits.nodesMax) nodes and \(LayoutLimits.versionBytesMax >> 10) KiB: give a role to \
+      fewer nodes, or shorten their tags and the names of their zones.
       """
     case .otherCluster: "The layout version is of another cluster."
     case .notNext(let number, let expected):
       "Layout version \(number) does not come next: \(expected) does."
     case .otherPredecessor:
       "The next layout version was made from another one than the newest that this node holds."
-    case .historyFull: "The layout history is full: no further version can be kept."
     }
   }
 

@@ -137,10 +137,7 @@ package struct LayoutVersion: Sendable {
     writer.raw(predecessor?.bytes ?? Self.noHash)
     writer.id(cluster)
     parameters.write(to: &writer)
-    writer.list(roles) { writer, assigned in
-      writer.id(assigned.node)
-      assigned.role.write(to: &writer)
-    }
+    writer.list(roles) { $1.write(to: &$0) }
     assignment.write(to: &writer, storageNodes: storageNodes)
     writer.list(endings) { $0.id($1) }
     writer.raw(trailing)
@@ -161,10 +158,7 @@ package struct LayoutVersion: Sendable {
     cluster = try reader.id()
     parameters = try LayoutParameters(from: &reader)
     roles = try reader.ascending(
-      max: LayoutLimits.nodesMax,
-      { (reader: inout BinaryReader) throws(BinaryError) in
-        AssignedRole(node: try reader.id(), role: try NodeRole(from: &reader))
-      }, by: { $0.node < $1.node })
+      max: LayoutLimits.nodesMax, AssignedRole.init(from:), by: { $0.node < $1.node })
     storageNodes = roles.filter { !$0.role.isGateway }.map(\.node)
     guard !storageNodes.isEmpty else { throw .invalidValue }
     assignment = try PartitionAssignment(

@@ -59,6 +59,27 @@ package struct AssignedRole: Equatable, Sendable {
     self.node = node
     self.role = role
   }
+
+  /// Throws `LayoutRefusal` when the node cannot have such a role.
+  package func check() throws(LayoutRefusal) {
+    guard (1...LayoutLimits.zoneBytesMax) ~= role.zone.utf8.count, role.zone.isLabel else {
+      throw .zoneName(node)
+    }
+    guard role.capacityBytes != 0 else { throw .noCapacity(node) }
+    guard role.tags.count <= LayoutLimits.tagsMax,
+      role.tags.allSatisfy({ $0.utf8.count <= LayoutLimits.tagBytesMax && $0.isLabel })
+    else { throw .tags(node) }
+  }
+
+  func write(to writer: inout BinaryWriter) {
+    writer.id(node)
+    role.write(to: &writer)
+  }
+
+  init(from reader: inout BinaryReader) throws(BinaryError) {
+    node = try reader.id()
+    role = try NodeRole(from: &reader)
+  }
 }
 
 extension BinaryReader {

@@ -10,11 +10,15 @@ package struct CommitObserver: Sendable {
   let willCommit: @Sendable () -> Void
   /// Called when the commit has ended, with or without success, and before any writer is answered.
   let didEnd: @Sendable () -> Void
+  /// Called in the place of both when what the body did is undone before its commit has begun; it may run again.
+  let wasUndone: @Sendable () -> Void
 
   package init(
-    willCommit: @escaping @Sendable () -> Void = {}, didEnd: @escaping @Sendable () -> Void
+    willCommit: @escaping @Sendable () -> Void = {},
+    wasUndone: @escaping @Sendable () -> Void = {}, didEnd: @escaping @Sendable () -> Void
   ) {
     self.willCommit = willCommit
+    self.wasUndone = wasUndone
     self.didEnd = didEnd
   }
 }
@@ -73,7 +77,7 @@ public final class WriteTransaction: ReadTransaction {
 
   /// Tells `observer` of the commit of this body's changes, if it comes to that.
   ///
-  /// On the writer's thread; both calls must be short.
+  /// On the writer's thread; the calls must be short.
   package func observeCommit(_ observer: CommitObserver) { observers.append(observer) }
 
   // MARK: SQLite
@@ -154,7 +158,7 @@ public final class WriteTransaction: ReadTransaction {
       connection.rollBack()
       try connection.run(.begin)
     }
-    observers.removeLast(observers.count - observersBefore)
+    undoObserved(from: observersBefore)
     gathered.undoBody()
     hasStored = false
     hasChanges = hadChanges
@@ -184,7 +188,14 @@ public final class WriteTransaction: ReadTransaction {
   func rollBack() {
     connection.rollBack()
     gathered.forget()
-    endCommit()
+    if isCommitting { endCommit() } else { undoObserved(from: 0) }
+  }
+
+  /// Tells the observers from `first` on, the last one first, that what they observe was undone.
+  private func undoObserved(from first: Int) {
+    let undone = observers[first...].reversed()
+    observers.removeLast(observers.count - first)
+    for observer in undone { observer.wasUndone() }
   }
 
   /// Tells the observers that the commit, if there was one, has ended.

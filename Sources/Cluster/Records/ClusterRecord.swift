@@ -11,6 +11,7 @@ package enum ClusterRecord: Equatable, Sendable {
   case revocation(InviteRevocation)
   case announcement(Announcement)
   case setting(ClusterSetting)
+  case layout(LayoutRecord)
 
   /// Reads a record of a kind that this program knows; it may be signed falsely.
   package init(decoding bytes: [UInt8]) throws(BinaryError) {
@@ -23,6 +24,7 @@ package enum ClusterRecord: Equatable, Sendable {
     case .revocation: self = .revocation(try Signed(decoding: bytes))
     case .announcement: self = .announcement(try Signed(decoding: bytes))
     case .setting: self = .setting(try Signed(decoding: bytes))
+    case .layout: self = .layout(try Signed(decoding: bytes))
     case nil: throw .invalidValue
     }
   }
@@ -39,6 +41,7 @@ package enum ClusterRecord: Equatable, Sendable {
     case .revocation(let record): of(record)
     case .announcement(let record): of(record)
     case .setting(let record): of(record)
+    case .layout(let record): of(record)
     }
   }
 
@@ -60,6 +63,7 @@ package enum ClusterRecord: Equatable, Sendable {
     case .revocation(let record): record.bytes
     case .announcement(let record): record.bytes
     case .setting(let record): record.bytes
+    case .layout(let record): record.bytes
     }
   }
 
@@ -72,6 +76,7 @@ package enum ClusterRecord: Equatable, Sendable {
     case .revocation(let record): record.isSignatureValid
     case .announcement(let record): record.isSignatureValid
     case .setting(let record): record.isSignatureValid
+    case .layout(let record): record.isSignatureValid
     }
   }
 }

@@ -25,6 +25,7 @@ package enum RecordKind: UInt8, Sendable, CaseIterable {
   case revocation = 4
   case announcement = 5
   case setting = 6
+  case layout = 7
 }
 
 /// The fields of a kind of record.

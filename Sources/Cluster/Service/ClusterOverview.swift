@@ -33,9 +33,17 @@ extension ClusterService {
 
   /// What an operator should look at.
   package var attention: [String] {
-    let (cluster, mesh) = state.withLock { ($0.cluster, $0.mesh) }
+    let (cluster, mesh, hasConflict) = state.withLock {
+      ($0.cluster, $0.mesh, $0.hasLayoutConflict)
+    }
     guard let cluster else { return [] }
     var lines: [String] = []
+    if hasConflict {
+      lines.append(
+        "the founder has signed two first layout versions, and this node keeps the one that it heard of first: "
+          + "compare `grange layout show` on all nodes, and remove those that keep the other one; "
+          + "was the founder's disk copied, or set back to an older state?")
+    }
     for peer in mesh?.statuses ?? [] where peer.isCloned {
       lines.append(
         "two computers run with the key of node \(peer.node.short): a disk was copied; stop one of them"

@@ -1,6 +1,7 @@
 // What this node tells of itself: its name, its room, and where it may be reached.
 
 import Base
+import Codecs
 import Synchronization
 package import Mesh
 import Reactor
@@ -29,7 +30,7 @@ extension ClusterService {
       sequence: max(
         UInt64(clamping: runtime.wallNow.milliseconds), (before?.sequence ?? 0) + 1))
     body.hostName = options.hostName
-    body.zone = options.zone ?? invitedZone(cluster) ?? before?.zone ?? options.hostName
+    body.zone = zone(in: cluster)
     body.capacityBytes = capacity
     body.program = options.program
     body.protocols = .own
@@ -43,6 +44,15 @@ extension ClusterService {
     } catch {
       logger.warning("this node could not announce itself", [("error", "\(error)")])
     }
+  }
+
+  /// The zone that this node is in as far as it knows, fit for a role; `nil` stands for a cluster of its own.
+  func zone(in cluster: ClusterState?) -> String {
+    let zone =
+      options.zone ?? cluster.flatMap(invitedZone)
+      ?? cluster?.announcement(of: own)?.body.zone ?? options.hostName
+    let fits = (1...RecordLimits.zoneBytesMax) ~= zone.utf8.count && zone.isLabel
+    return fits ? zone : own.short
   }
 
   /// The zone that the invite names by which this node came in; `nil` for none.

@@ -23,6 +23,7 @@ extension ClusterService {
       try await take(message.records, from: node)
       return EmptyMessage()
     }
+    registry.answer(LayoutEndpoints.decide) { [self] _, message in await answer(message) }
     registry.answer(ClusterEndpoints.compare) { [self] _, message in
       let state = state.withLock(\.cluster)
       return ComparedMessage(

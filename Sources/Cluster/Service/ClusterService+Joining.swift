@@ -253,9 +253,12 @@ extension ClusterService {
     guard cluster.cluster == identity.cluster, cluster.founder == identity.founder,
       cluster.membership.contains(own)
     else { throw BinaryError.invalidValue }
-    try await store.database.write { [store] transaction in
+    try await store.database.write { [self] transaction in
       guard try !store.hasIdentity(in: transaction) else { throw HasCluster() }
-      try store.adopt(identity, cluster, in: transaction)
+      try store.adopt(identity, in: transaction)
+      for id in cluster.ids {
+        if let record = cluster[id] { try put(record, in: transaction) }
+      }
     }
     state.withLock { state in
       state.identity = identity
@@ -263,6 +266,7 @@ extension ClusterService {
       state.joining = nil
     }
     noteHolding()
+    if cluster.currentLayout != nil { tellLayoutObservers() }
     logger.info("joined", [("cluster", String(identity.cluster.hex.prefix(8)))])
     memberChanged()
     await announce()

@@ -2,6 +2,7 @@
 
 package import Base
 import Crypto
+import Layout
 import LocalDB
 import Mesh
 import Reactor
@@ -23,7 +24,7 @@ extension ClusterService {
   /// The state, on a node that is a member.
   ///
   /// - Throws: `ClusterRefusal`.
-  private func memberState() throws(ClusterRefusal) -> (ClusterIdentity, ClusterState) {
+  func memberState() throws(ClusterRefusal) -> (ClusterIdentity, ClusterState) {
     let (identity, cluster, joining) = state.withLock {
       ($0.identity, $0.cluster, $0.joining?.reason)
     }
@@ -166,13 +167,42 @@ extension ClusterService {
     guard cluster.membership.contains(node) else {
       throw ClusterRefusal("the node is no member")
     }
-    guard node != cluster.founder else {
+    guard node != cluster.founder || cluster.currentLayout != nil else {
       throw ClusterRefusal(
-        "that node holds everything that is stored, alone: it can be removed once others hold copies"
-      )
+        "that node founded the cluster, and decides who stores as long as nobody does: it can be removed once others "
+          + "hold copies")
     }
-    return cluster.membership.forecast(
+    let forecast = cluster.membership.forecast(
       ending: node, by: own, keeping: cluster.membership.signed(by: node))
+    if let loss = Self.lossOfHolders(forecast, in: cluster) {
+      throw ClusterRefusal(
+        "\(loss): it can be removed once others hold copies (`grange layout show`)")
+    }
+    return forecast
+  }
+
+  /// What an ending would take from those who hold a partition, if less than a majority of them would be left.
+  ///
+  /// Those that are no members any more count too: without a majority nothing is acknowledged, and nothing decided.
+  private static func lossOfHolders(
+    _ forecast: EndingForecast, in cluster: ClusterState
+  ) -> String? {
+    guard let layout = cluster.currentLayout else { return nil }
+    let lost = Set(forecast.membersLost)
+    let regained = Set(forecast.membersRegained)
+    for partition in 0...LayoutVersion.fullyReplicated {
+      let holders = layout.holders(of: partition)
+      guard !lost.isDisjoint(with: holders) else { continue }
+      let left = holders.count {
+        !lost.contains($0) && (cluster.membership.contains($0) || regained.contains($0))
+      }
+      if left < holders.count / 2 + 1 {
+        return holders.count == 1
+          ? "that node holds everything that is stored, alone"
+          : "of \(holders.count) nodes that hold the data \(left) would be left, which is no majority"
+      }
+    }
+    return nil
   }
 
   /// Expels `node`, for good; what it admitted stays.
@@ -189,9 +219,15 @@ extension ClusterService {
   /// Leaves the cluster, for good.
   package nonisolated(nonsending) func leave() async throws {
     let (identity, cluster) = try memberState()
-    guard own != cluster.founder else {
+    guard own != cluster.founder || cluster.currentLayout != nil else {
       throw ClusterRefusal(
-        "this node holds everything that is stored, alone: it can leave once others hold copies")
+        "this node founded the cluster, and decides who stores as long as nobody does: it can leave once others hold "
+          + "copies")
+    }
+    let forecast = cluster.membership.forecast(
+      ending: own, by: own, keeping: cluster.membership.signed(by: own))
+    if let loss = Self.lossOfHolders(forecast, in: cluster) {
+      throw ClusterRefusal("\(loss): it can leave once others hold copies (`grange layout show`)")
     }
     let ending = try Ending(
       signing: EndingBody(

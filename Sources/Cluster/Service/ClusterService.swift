@@ -7,11 +7,13 @@
 //   1. A node gets one cluster ID in its life: it mints one in the transaction of its first change, or adopts one in the
 //      transaction that makes it a member; both fail if there is one.
 //   2. A node that was given a token never mints.
-//   3. Nothing of a record is believed before its signature was found right, and nothing of a node that is no member counts.
+//   3. A cluster gets one first layout version, which its founder decides in a transaction that fails if there is one.
+//   4. Nothing of a record is believed before its signature was found right, and nothing of a node that is no member counts.
 
 package import Base
 import Codecs
 package import Crypto
+package import Layout
 package import LocalDB
 package import Mesh
 package import Reactor
@@ -40,6 +42,10 @@ package final class ClusterService: Sendable {
     package var publicAddresses: [PeerAddress] = []
     /// Where others were, as an operator says.
     package var bootstrapPeers: [BootstrapPeer] = []
+    /// What the cluster's first layout version has, if this node founds it and nobody says otherwise.
+    package var layoutParameters = LayoutParameters()
+    /// Whether others than the founder may store: `ExperimentalCluster` says what is missing yet.
+    package var allowsOtherHolders = false
 
     package init(hostName: String, program: String) {
       self.hostName = hostName
@@ -60,6 +66,9 @@ package final class ClusterService: Sendable {
     var compared: [NodeID: (at: MonotonicInstant, hasChanged: Bool)] = [:]
     /// What this node offers to store.
     var capacityBytes: UInt64?
+    /// Whether another layout version was met than the one of its number that is held.
+    var hasLayoutConflict = false
+    var layoutObservers: [@Sendable () -> Void] = []
     var tasks: [Task<Void, Never>] = []
     var isStopped = false
   }
@@ -82,6 +91,8 @@ package final class ClusterService: Sendable {
   let tries = JoinTries()
   private let turns = Turns()
   private let holds = Atomic(true)
+  /// See `layoutNumber`; changed by the writer only, and before the node runs.
+  let newestLayout = Atomic<UInt64>(0)
   let state = Mutex(State())
 
   /// Reads what is known.
@@ -110,6 +121,7 @@ package final class ClusterService: Sendable {
     guard let identity = try store.identity() else { return }
     var cluster = ClusterState(cluster: identity.cluster, founder: identity.founder)
     cluster.merge(try store.allRecords(), now: runtime.wallNow)
+    newestLayout.store(try store.layoutNumber() ?? 0, ordering: .releasing)
     state.withLock { state in
       guard state.identity == nil else { return }
       state.identity = identity
@@ -122,14 +134,9 @@ package final class ClusterService: Sendable {
 
   /// Connects to the other members, and keeps the state equal everywhere; must be called on a loop.
   ///
-  /// - Parameters:
-  ///   - mesh: It must have the endpoints of `registerEndpoints`.
-  ///   - capacityBytes: What this node offers to store, as it tells the others.
-  package func start(_ mesh: NodeMesh, capacityBytes: UInt64?) {
-    state.withLock { state in
-      state.mesh = mesh
-      state.capacityBytes = capacityBytes
-    }
+  /// - Parameter mesh: It must have the endpoints of `registerEndpoints`.
+  package func start(_ mesh: NodeMesh) {
+    state.withLock { $0.mesh = mesh }
     for peer in options.bootstrapPeers { mesh.addresses.tell([peer.address], of: peer.node) }
     mesh.start(self)
     memberChanged()
@@ -152,6 +159,11 @@ package final class ClusterService: Sendable {
     state.withLock { $0.mesh = nil }
   }
 
+  /// Says what this node offers to store: it tells the others, and its first row makes that its role.
+  package func offer(capacityBytes: UInt64) {
+    state.withLock { $0.capacityBytes = capacityBytes }
+  }
+
   /// The mesh, while it runs.
   var mesh: NodeMesh? { state.withLock(\.mesh) }
 
@@ -159,6 +171,9 @@ package final class ClusterService: Sendable {
 
   /// The cluster; `nil` on a node that has none yet.
   package var identity: ClusterIdentity? { state.withLock(\.identity) }
+
+  /// Whether the cluster is this node's own, or will be once it has one.
+  package var isFounder: Bool { identity.map { $0.founder == own } ?? true }
 
   /// What this node is to its cluster.
   package var standing: ClusterStanding {
@@ -170,7 +185,7 @@ package final class ClusterService: Sendable {
     }
   }
 
-  /// Whether this node holds objects: as long as there is one holder, the founder, and a node that may become one.
+  /// Whether this node holds objects: it has a role for that, or may take it with its first row.
   ///
   /// Asked by every request.
   package var isHolder: Bool { holds.load(ordering: .relaxed) }
@@ -178,11 +193,15 @@ package final class ClusterService: Sendable {
   /// Computes `isHolder` anew; to be called after every change of what it depends on.
   func noteHolding() {
     state.withLock { state in
-      let isHolder =
-        state.cluster.map { $0.founder == own && $0.membership.contains(own) }
-        ?? (state.joining == nil)
+      let isHolder = state.cluster.map(holds(in:)) ?? (state.joining == nil)
       holds.store(isHolder, ordering: .relaxed)
     }
+  }
+
+  private func holds(in cluster: ClusterState) -> Bool {
+    guard cluster.membership.contains(own) else { return false }
+    guard let layout = cluster.currentLayout else { return cluster.founder == own }
+    return layout.storageNodes.contains(own)
   }
 
   // MARK: Changing
@@ -203,6 +222,9 @@ package final class ClusterService: Sendable {
       if case .added(let id, _) = outcome { id } else { nil }
     }
     if !added.isEmpty { spread(added, except: source) }
+    if outcomes.contains(where: \.isLayoutConflict) {
+      state.withLock { $0.hasLayoutConflict = true }
+    }
     for case .refused(let refusal) in outcomes {
       logger.debug(
         "a record was refused", [("from", source?.short ?? "own"), ("reason", "\(refusal)")])
@@ -230,15 +252,29 @@ package final class ClusterService: Sendable {
       }
       guard !added.isEmpty || !removed.isEmpty else { return outcomes }
       let (puts, drops) = (added, removed)
-      try await store.database.write { [store] transaction in
-        for record in puts { try store.put(record, in: transaction) }
+      try await store.database.write { [self] transaction in
+        for record in puts { try put(record, in: transaction) }
         for id in drops { try store.drop(id, in: transaction) }
       }
-      let changed = cluster
-      state.withLock { $0.cluster = changed }
-      noteHolding()
+      replace(by: cluster)
       return outcomes
     }
+  }
+
+  /// Takes a changed state whose changes are durable.
+  private func replace(by changed: ClusterState) {
+    let hasNewLayout = state.withLock { state in
+      let before = state.cluster?.layoutRecords ?? []
+      var changed = changed
+      // A first row may have made one meanwhile: that needs no turn.
+      if before.count > changed.layoutRecords.count {
+        changed.merge(before.map(\.bytes), now: runtime.wallNow)
+      }
+      state.cluster = changed
+      return changed.layoutRecords.count > before.count
+    }
+    noteHolding()
+    if hasNewLayout { tellLayoutObservers() }
   }
 
   /// Tells the mesh and the other members of records that are new here.

@@ -7,7 +7,7 @@ import Mesh
 
 /// Records.
 struct RecordsMessage: MeshMessage {
-  /// As many bytes of records as one message has, a longest record more.
+  /// As many bytes of records as one message has; a single one may be as long.
   static let bytesMax = 256 << 10
   /// The shortest record has more than 100 bytes.
   private static let countMax = bytesMax / 64
@@ -25,7 +25,7 @@ struct RecordsMessage: MeshMessage {
     _ = try reader.version(upTo: 1)
     records = try reader.list(max: Self.countMax) {
       (reader: inout BinaryReader) throws(BinaryError) in
-      try reader.bytes(max: RecordLimits.bytesMax)
+      try reader.bytes(max: RecordLimits.longestBytesMax)
     }
     _ = reader.remaining()
   }
@@ -35,7 +35,7 @@ struct RecordsMessage: MeshMessage {
     var messages: [RecordsMessage] = []
     var bytes = 0
     for record in records {
-      if messages.isEmpty || bytes + record.count > bytesMax - RecordLimits.bytesMax {
+      if messages.isEmpty || bytes + record.count > bytesMax {
         messages.append(RecordsMessage([]))
         bytes = 0
       }

@@ -108,7 +108,7 @@ extension ClusterState {
     }
     for case .ending(let ending) in members { order.append(ending.id) }
     return order + invites.map(\.id) + revocations.map(\.id) + announcements.map(\.id)
-      + settings.map(\.id)
+      + settings.map(\.id) + layoutRecords.map(\.id)
   }
 
   private static func shortID(_ id: RecordID, _ salt: UInt64) -> UInt64 {

@@ -17,6 +17,12 @@ package enum MergeRefusal: Equatable, Sendable {
   case selfAdmission
   /// An invite that ended long ago.
   case expired(WallTime)
+  /// A layout version above the first, of this number: only a newer program knows who decides these.
+  case laterLayout(UInt64)
+  /// A first layout version that somebody signed who is not the founder.
+  case layoutNotByFounder(NodeID)
+  /// A layout version of this number is held, and it is another one: the held one stays.
+  case otherLayout(UInt64)
   /// No room, and nothing that this may take the place of.
   case full(StateBound)
 }
@@ -125,6 +131,7 @@ extension ClusterState {
     case .revocation(let revocation): return take(revocation)
     case .announcement(let announcement): return take(announcement, &pass)
     case .setting(let setting): return take(setting, &pass)
+    case .layout(let layout): return take(layout, &pass)
     }
   }
 
@@ -134,14 +141,14 @@ extension ClusterState {
       heldAnnouncements[announcement.body.node].map { $0.replaces(announcement) } ?? false
     case .setting(let setting):
       self.setting(setting.body.name).map { $0.replaces(setting) } ?? false
-    case .admission, .ending, .invite, .revocation: false
+    case .admission, .ending, .invite, .revocation, .layout: false
     }
   }
 
   private mutating func take(
     _ member: MemberRecord, as record: ClusterRecord, _ pass: inout MergePass
   ) -> MergeOutcome {
-    switch memberRecords.add(member, layout, pinned: settings.map(\.body.node)) {
+    switch memberRecords.add(member, layout, pinned: settings.map(\.body.node) + layout.roles) {
     case .full(let bound): return .refused(.full(bound))
     case .added(let victims):
       pass.isMembershipStale = true

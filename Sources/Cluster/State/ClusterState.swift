@@ -7,10 +7,12 @@
 // Invariants:
 //   1. Every record that is held is of this cluster, signed by its signer, and its signer was ever admitted.
 //   2. A revocation is held beside its invite only.
-//   3. What is held is within `limits`. At a bound, what counts takes the place of what does not, or is refused.
+//   3. Of layout versions those are held that follow each other from the first one on, and none is ever replaced.
+//   4. What is held is within `limits`. At a bound, what counts takes the place of what does not, or is refused.
 
 package import Base
 package import Codecs
+package import Layout
 
 /// The state of a cluster, as one node knows it.
 package struct ClusterState: Sendable {
@@ -30,6 +32,8 @@ package struct ClusterState: Sendable {
   var heldRevocations = SortedRecords<RecordID, InviteRevocation>()
   var heldAnnouncements = SortedRecords<NodeID, Announcement>()
   var heldSettings = SortedRecords<String.UTF8Key, ClusterSetting>()
+  /// By number.
+  var heldLayouts = SortedRecords<UInt64, LayoutRecord>()
   var announcementBytes = 0
   /// Who is a member, by the member records that are held.
   package internal(set) var membership: Membership
@@ -40,11 +44,12 @@ package struct ClusterState: Sendable {
     self.founder = founder
     self.limits = limits
     memberRecords = MemberRecords(founder: founder, limits: limits)
+    layouts = LayoutHistory(cluster: cluster)
     membership = memberRecords.membership(layout)
   }
 
   /// What decided layouts say of records and keys: see `Membership`.
-  package mutating func setLayout(ranks: [RecordID: Int], roles: [NodeID]) {
+  mutating func setLayout(ranks: [RecordID: Int], roles: [NodeID]) {
     layout = MemberRecords.Layout(ranks: ranks, roles: roles)
     membership = memberRecords.membership(layout)
   }
@@ -68,6 +73,13 @@ package struct ClusterState: Sendable {
   /// Settings, by name.
   package var settings: [ClusterSetting] { heldSettings.records }
 
+  /// The versions of the layout that were decided.
+  package internal(set) var layouts: LayoutHistory
+  /// The records that say so, by number.
+  package var layoutRecords: [LayoutRecord] { heldLayouts.records }
+  /// The newest version; `nil` before there is one.
+  package var currentLayout: LayoutVersion? { layouts.current }
+
   /// The invites of this name: one, unless a member signed another one of the same name.
   package func invites(named invite: InviteID) -> [Invite] {
     invites.filter { $0.body.invite == invite }
@@ -89,7 +101,7 @@ package struct ClusterState: Sendable {
   /// The most records that a state can hold.
   private var recordsMax: Int {
     limits.memberRecordsMax + limits.invitesMax * (1 + limits.revocationsOfInviteMax)
-      + limits.announcementsMax + limits.settingsMax
+      + limits.announcementsMax + limits.settingsMax + StateLimits.layoutsMax
   }
 
   /// The whole state, for a joiner.
@@ -118,7 +130,7 @@ package struct ClusterState: Sendable {
         cluster: try reader.id(), founder: try reader.id(), limits: limits)
       found = try reader.list(max: state.recordsMax) {
         (reader: inout BinaryReader) throws(BinaryError) in
-        try reader.bytes(max: RecordLimits.bytesMax)
+        try reader.bytes(max: RecordLimits.longestBytesMax)
       }
       return state
     }

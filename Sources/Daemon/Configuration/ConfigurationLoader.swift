@@ -44,6 +44,7 @@ package struct ConfigurationLoader {
   private static let otherVariables: Set<String> = [
     "GRANGE_CONFIG", "GRANGE_SOCKET", "GRANGE_DEFAULT_ACCESS_KEY", "GRANGE_DEFAULT_SECRET_KEY",
     "GRANGE_DEFAULT_SECRET_KEY_FILE", "GRANGE_DEFAULT_BUCKET", "GRANGE_JOIN", "GRANGE_JOIN_FILE",
+    "GRANGE_EXPERIMENTAL_CLUSTER",
   ]
 
   /// A configuration file's bytes at most.

@@ -90,6 +90,7 @@ package enum ConfigurationPage {
       | `GRANGE_JOIN` or `GRANGE_JOIN_FILE` | The token of the cluster to join (`grange invite`); it may stay set once the node is a member |
       | `GRANGE_DEFAULT_ACCESS_KEY`, `GRANGE_DEFAULT_SECRET_KEY` (or `..._FILE`) | The access key that the first start creates |
       | `GRANGE_DEFAULT_BUCKET` | The bucket that the first start creates |
+      | `GRANGE_EXPERIMENTAL_CLUSTER` | `1` lets nodes other than the founder store data, although this version does not copy everything yet (`grange layout assign` says what) |
 
       """
     return text
