@@ -56,6 +56,8 @@ package struct NodeStatus: Equatable, Sendable {
   /// What a node is doing, as seen from here.
   package enum State: String, Equatable, Sendable {
     case up
+    /// It stores, and still reads what it missed while it was away.
+    case catchingUp = "catching up"
     case down
     /// This node, which has a token and is no member yet.
     case joining

@@ -69,7 +69,7 @@ package struct Node: Sendable {
     let tokenWarning = try await given(to: storage)
     let (listeners, mesh) = try listen(configuration, storage, metrics: metrics)
     let cluster = NodeCluster(
-      storage.cluster, mesh: mesh, runtime: runtime, tokenWarning: tokenWarning,
+      storage.cluster, tables: storage.tables, mesh: mesh, runtime: runtime, tokenWarning: tokenWarning,
       beginAnew: beginAnew)
     let state = NodeState(
       configuration: configuration, storage: storage, cluster: cluster, platform: platform,
@@ -92,6 +92,7 @@ package struct Node: Sendable {
       }
     }
     storage.cluster.start(mesh)
+    storage.tables.start(mesh)
     storage.cluster.beginJoining()
     servers.start()
     logger.info(
@@ -129,7 +130,10 @@ package struct Node: Sendable {
       var options = NodeMesh.Options(bind: configuration.rpc.bind)
       options.uploadLimit = configuration.rpc.uploadLimitBytes.map { Int(clamping: $0) }
       options.downloadLimit = configuration.rpc.downloadLimitBytes.map { Int(clamping: $0) }
-      let endpoints = EndpointRegistry { storage.cluster.registerEndpoints(&$0) }
+      let endpoints = EndpointRegistry { registry in
+        storage.cluster.registerEndpoints(&registry)
+        storage.tables.registerEndpoints(&registry)
+      }
       let mesh = try NodeMesh(
         options, own: storage.identity.id, seed: storage.identity.key.seed, endpoints: endpoints,
         database: storage.database, network: platform.network, runtime: platform.runtime,

@@ -7,10 +7,12 @@ import Layout
 import Mesh
 import Reactor
 import Synchronization
+import Tables
 
 /// Answers the admin interface's questions about members.
 final class NodeCluster: AdminCluster {
   let service: ClusterService
+  private let tables: NodeTables
   private let mesh: NodeMesh
   private let runtime: any Runtime
   /// What to do when an operator wants the node to begin anew with a token.
@@ -19,10 +21,11 @@ final class NodeCluster: AdminCluster {
   private let tokenWarning: String?
 
   init(
-    _ service: ClusterService, mesh: NodeMesh, runtime: any Runtime, tokenWarning: String?,
+    _ service: ClusterService, tables: NodeTables, mesh: NodeMesh, runtime: any Runtime, tokenWarning: String?,
     beginAnew: @escaping @Sendable (_ token: String) -> Void
   ) {
     self.service = service
+    self.tables = tables
     self.mesh = mesh
     self.runtime = runtime
     self.tokenWarning = tokenWarning
@@ -33,15 +36,24 @@ final class NodeCluster: AdminCluster {
 
   var whyNothingIsStored: String? {
     // Every S3 request asks.
-    if service.isHolder { return nil }
+    if service.isHolder, tables.placement.sole != nil { return nil }
     return switch service.standing {
     case .fresh: nil
     case .joining(let reason): "This node waits to join a cluster and stores nothing: \(reason)"
     case .ended:
       "This node is no member of its cluster any more and serves nothing: see `grange status`"
     case .member:
-      "This node is a member of the cluster and stores nothing yet: use \(holderNames)"
+      mayServe
+        ? tables.sync.whyNotServing.map { "This node serves nothing yet: \($0)" }
+        : "This node is a member of the cluster and stores nothing yet: use \(holderNames)"
     }
+  }
+
+  /// Whether a member serves what other nodes hold.
+  ///
+  /// Until it can read their blocks it does where there are none.
+  private var mayServe: Bool {
+    service.options.allowsOtherHolders || (service.layout?.storageNodes.count ?? 0) > 1
   }
 
   /// Those who store, or who may begin to, for people.
@@ -93,8 +105,24 @@ final class NodeCluster: AdminCluster {
       }
       status.nodes.append(node)
     }
-    if let layout, !Self.canStore(layout, nodes: status.nodes) { status.health = .unavailable }
+    if let layout {
+      noteReading(layout, &status)
+      if !Self.canStore(layout, nodes: status.nodes) { status.health = .unavailable }
+    }
     status.attention += adviceIfRefused
+  }
+
+  /// Says which nodes still read what they missed.
+  private func noteReading(_ layout: LayoutVersion, _ status: inout ClusterStatus) {
+    guard layout.storageNodes.count > 1 else { return }
+    for (index, node) in status.nodes.enumerated()
+    where node.isUp && layout.storageNodes.contains(node.id) {
+      let isReading =
+        node.id == own ? tables.sync.isCatchingUp : tables.sync.source.isCatchingUp(node.id) ?? true
+      guard isReading else { continue }
+      status.nodes[index].state = .catchingUp
+      status.health = max(status.health, .degraded)
+    }
   }
 
   /// Whether a write quorum of every partition is up.

@@ -14,6 +14,7 @@ package struct NodeStorage: Sendable {
   let identity: NodeIdentity
   let cluster: ClusterService
   package let blocks: BlockService
+  let tables: NodeTables
   let store: Store
   private let collector: TombstoneCollector
 
@@ -39,22 +40,18 @@ package struct NodeStorage: Sendable {
       try Self.clusterOptions(configuration, environment), key: identity.key, database: database,
       network: platform.network, runtime: runtime, logger: logger.labelled("cluster"))
     self.cluster = cluster
-    let clock = HybridClock(runtime: runtime)
-    let replica = try LocalTableReplica(
-      node: identity.id, database: database, clock: clock, random: runtime.random,
-      willChange: { try cluster.willChangeRow(in: $0) })
-    let placement = SoleNodePlacement(replica)
-    let coordinator = TableCoordinator(placement: placement, clock: clock, runtime: runtime)
+    tables = try NodeTables(cluster, database: database, runtime: runtime, logger: logger)
     blocks = try BlockService(
-      Self.blockOptions(configuration, platform, node: identity.id), replica: replica,
+      Self.blockOptions(configuration, platform, node: identity.id), replica: tables.replica,
       runtime: runtime, metrics: metrics, logger: logger.labelled("blocks"))
     var storeOptions = Store.Options()
     storeOptions.inlineThresholdBytes = Int(clamping: configuration.inlineThresholdBytes)
     store = try Store(
-      storeOptions, replica: replica, coordinator: coordinator, blocks: blocks, runtime: runtime,
-      metrics: metrics, logger: logger.labelled("model"))
-    collector = TombstoneCollector(
-      replica: replica, placement: placement, runtime: runtime, logger: logger.labelled("tables"))
+      storeOptions, replica: tables.replica, coordinator: tables.coordinator, blocks: blocks,
+      runtime: runtime, metrics: metrics, logger: logger.labelled("model"))
+    collector = try TombstoneCollector(
+      replica: tables.replica, time: store.time, runtime: runtime,
+      logger: logger.labelled("tables"), readByAll: { [sync = tables.sync] in sync.readByAll($0) })
     // The role that the first row gives this node, if it does.
     cluster.offer(capacityBytes: capacityBytes(configuration))
   }
@@ -138,6 +135,7 @@ package struct NodeStorage: Sendable {
   ///   block file without reference: the stop does not count as a clean one then.
   package func stop(_ collecting: Task<Void, Never>, isQuiet: Bool) async {
     collecting.cancel()
+    await tables.sync.stop()
     await store.stop()
     if isQuiet { await blocks.stop() } else { await blocks.abandon() }
     await collecting.value

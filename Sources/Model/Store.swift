@@ -38,6 +38,8 @@ package final class Store: Sendable {
   package let uploads: MultipartUploads
   package let releaser: Releaser
   package let reaper: UploadReaper
+  /// How long this node has been running, over all its runs.
+  package let time: NodeTime
   private let workers: BackgroundWorkers
   private let options: Options
 
@@ -60,6 +62,7 @@ package final class Store: Sendable {
     uploads = MultipartUploads(parts, objects: objects)
     releaser = Releaser(parts, metrics: metrics)
     reaper = UploadReaper(parts, metrics: metrics)
+    time = parts.journal.time
     workers = BackgroundWorkers(runtime, logger: logger)
     self.options = options
   }

@@ -66,6 +66,9 @@ extension ClusterService {
     }
   }
 
+  /// Compares states with `node`, which knows something that this node does not.
+  package func compareStates(with node: NodeID) { compare(with: node) }
+
   /// Compares states with `node`, unless that is under way or was done just now.
   private func compare(with node: NodeID) {
     let now = runtime.now
@@ -110,21 +113,30 @@ extension ClusterService {
 }
 
 extension ClusterService: MeshDelegate {
-  package func meshNews() -> [UInt8] { state.withLock { $0.cluster?.digest ?? [] } }
+  package func meshNews() -> [UInt8] {
+    let (digest, observer) = state.withLock { ($0.cluster?.digest ?? [], $0.observer) }
+    return digest.isEmpty ? [] : digest + (observer?.news ?? [])
+  }
 
   package func mesh(heard news: [UInt8], from node: NodeID) {
-    // What follows the digest is of a later version.
-    guard news.count >= ClusterState.digestBytes, !news.starts(with: meshNews()) else { return }
-    compare(with: node)
+    guard news.count >= ClusterState.digestBytes else { return }
+    let (digest, observer) = state.withLock { ($0.cluster?.digest ?? [], $0.observer) }
+    observer?.heard(Array(news.dropFirst(ClusterState.digestBytes)), from: node)
+    if !news.starts(with: digest) { compare(with: node) }
   }
 
   package func mesh(connected node: NodeID, observed: SocketAddress?) {
     logger.info("connected", [("node", node.short)])
-    state.withLock { $0.compared[node] = nil }
+    let observer = state.withLock { state in
+      state.compared[node] = nil
+      return state.observer
+    }
+    observer?.connected(node)
     if let observed { noteObserved(observed) }
   }
 
   package func mesh(lost node: NodeID) {
     logger.info("the connection is lost", [("node", node.short)])
+    state.withLock(\.observer)?.lost(node)
   }
 }

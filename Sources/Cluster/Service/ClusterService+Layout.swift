@@ -29,8 +29,14 @@ extension ClusterService {
     state.withLock { $0.layoutObservers.append(body) }
   }
 
+  /// Tells `observer` of everything from now on; to be called once, before the node runs.
+  package func observe(_ observer: any ClusterObserver) {
+    state.withLock { $0.observer = observer }
+  }
+
   func tellLayoutObservers() {
     for observer in state.withLock(\.layoutObservers) { observer() }
+    state.withLock(\.observer)?.clusterChanged()
   }
 
   /// Puts a record of any kind.

@@ -61,6 +61,7 @@ package final class ClusterService: Sendable {
     var joining: Joining?
     /// Where peers see this node, the newest first.
     var observed: [SocketAddress] = []
+    var observer: (any ClusterObserver)?
     var comparing: Set<NodeID> = []
     /// When the state was compared with a peer last, and whether that changed anything.
     var compared: [NodeID: (at: MonotonicInstant, hasChanged: Bool)] = [:]
@@ -83,7 +84,7 @@ package final class ClusterService: Sendable {
 
   package let own: NodeID
   let key: Ed25519PrivateKey
-  let options: Options
+  package let options: Options
   let store: ClusterStore
   let network: any Network
   let runtime: any Runtime
@@ -192,10 +193,11 @@ package final class ClusterService: Sendable {
 
   /// Computes `isHolder` anew; to be called after every change of what it depends on.
   func noteHolding() {
-    state.withLock { state in
+    let (hasChanged, observer) = state.withLock { state in
       let isHolder = state.cluster.map(holds(in:)) ?? (state.joining == nil)
-      holds.store(isHolder, ordering: .relaxed)
+      return (holds.exchange(isHolder, ordering: .relaxed) != isHolder, state.observer)
     }
+    if hasChanged { observer?.clusterChanged() }
   }
 
   private func holds(in cluster: ClusterState) -> Bool {
