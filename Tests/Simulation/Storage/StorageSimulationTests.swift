@@ -20,7 +20,10 @@ struct StorageSimulationTests {
   }
 
   private static func workloads(_ cluster: StorageCluster) -> [any StorageWorkload] {
-    [RegisterWorkload(cluster), ListingWorkload(cluster), BucketWorkload(cluster)]
+    [
+      RegisterWorkload(cluster), ListingWorkload(cluster), BucketWorkload(cluster),
+      RightsWorkload(cluster), QuotaWorkload(cluster),
+    ]
   }
 
   private static func play(seed: UInt64, minutes: Int = 2) throws -> Outcome {
