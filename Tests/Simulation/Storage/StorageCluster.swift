@@ -83,9 +83,21 @@ final class StorageCluster: @unchecked Sendable {
   /// Forms the cluster, and makes the key and the hosts of the clients.
   func begin(_ formation: Formation = founderStores) async throws {
     nodes = try await formation(self)
-    for index in 1...Self.clientHostCount { clientHosts.append(world.addHost("c\(index)")) }
+    addClientHosts()
     try await world.sleep(for: .seconds(1))
     credentials = try await createKey(named: "clients", mayCreateBuckets: true)
+  }
+
+  /// Clients nearby and far away, of which the last has a line that breaks: what it wrote it often does not know.
+  private func addClientHosts() {
+    for index in 1...Self.clientHostCount {
+      let host = world.addHost("c\(index)")
+      clientHosts.append(host)
+      guard index > Self.clientHostCount / 2 else { continue }
+      var link = SimulatedLink(delay: .milliseconds(40) ... .milliseconds(200))
+      if index == Self.clientHostCount { link.meanLifetime = .seconds(12) }
+      for node in nodes { world.net.setLink(link, between: host, and: node.host) }
+    }
   }
 
   func createKey(named name: String, mayCreateBuckets: Bool) async throws -> S3Credentials {

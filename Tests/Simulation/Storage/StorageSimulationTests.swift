@@ -40,9 +40,12 @@ struct StorageSimulationTests {
     } catch {
       throw SeedFailure(
         description: "seed \(seed), \(minutes) minutes: \(error)\n"
-          + world.trace.suffix(80).joined(separator: "\n"))
+          + world.trace.suffix(traceLines).joined(separator: "\n"))
     }
   }
+
+  /// How much of what happened is printed of a seed that failed: `GRANGE_SIM_TRACE` lines.
+  private static var traceLines: Int { Int(number("GRANGE_SIM_TRACE", 80)) }
 
   /// Sets up, lets things happen, heals, and checks.
   private static func play(

@@ -41,11 +41,17 @@ struct BucketEvent: Sendable {
 struct BucketHistory: Sendable {
   /// Whether a node's own "yes" must be up to date: one node's is, and others follow a deletion within a gossip round.
   var isSeenExact = true
+  /// Whether a creation proves that the bucket is there also when another one of its name was under way.
+  ///
+  /// Not yet: a claim of a name is taken for forgotten by whoever's clock is a minute ahead of it
+  /// (`Buckets.claimForgottenAfterMilliseconds`), and the first creation is acknowledged all the same.
+  var isCreationExact = false
   private(set) var events: [BucketEvent] = []
 
-  /// Notes an event; what was refused did not happen.
+  /// Notes an event; what was refused did not happen, and a read that was not answered says nothing.
   mutating func add(_ event: BucketEvent) {
-    if event.ending != .refused { events.append(event) }
+    if event.ending == .refused || event.kind == .seen && event.ending == .unknown { return }
+    events.append(event)
   }
 
   func violation() -> String? {
@@ -92,7 +98,8 @@ struct BucketHistory: Sendable {
     let proof = events.first { proof in
       guard proof.ending == .acknowledged, proof.span.precedes(denial.span) else { return false }
       switch proof.kind {
-      case .create, .put: break
+      case .create where isCreationExact || !hasRival(proof): break
+      case .put: break
       default: return false
       }
       return !events.contains {
@@ -101,6 +108,14 @@ struct BucketHistory: Sendable {
       }
     }
     return proof.map { "it was there: \($0.kind) \($0.span)" }
+  }
+
+  /// Whether another creation was under way.
+  private func hasRival(_ creation: BucketEvent) -> Bool {
+    events.contains {
+      $0.kind == .create && $0.span != creation.span && !$0.span.precedes(creation.span)
+        && !creation.span.precedes($0.span)
+    }
   }
 
   /// A deletion before `use` after which nothing can have made the bucket again.

@@ -75,6 +75,16 @@ struct BucketHistoryTests {
     #expect(violation.contains(name), "\(violation)")
   }
 
+  @Test("a creation beside another one proves nothing, unless it is to")
+  func rivals() {
+    var history = Self.history(
+      (.create, 1, 4, .acknowledged), (.create, 2, 9, .acknowledged), (.denied, 5, 6, .acknowledged)
+    )
+    #expect(history.violation() == nil)
+    history.isCreationExact = true
+    #expect(history.violation()?.contains("it was there") == true)
+  }
+
   @Test("an object that nobody deleted must be there in the end")
   func lost() {
     let history = Self.history(
