@@ -18,6 +18,8 @@ final class StorageCluster: @unchecked Sendable {
     var nodeCount = 1
     /// Whether objects may be larger than what fits in a row.
     var isLargeAllowed = true
+    /// More variables of the nodes' environment.
+    var variables: [String: String] = [:]
     /// How many of the nodes are usually down at most; now and then it is more.
     var downMax: Int { nodeCount == 1 ? 1 : (nodeCount - 1) / 2 }
     /// Within which time every node follows a right that was withdrawn; `nil` if only once all is healed.
@@ -73,11 +75,44 @@ final class StorageCluster: @unchecked Sendable {
 
   // MARK: Beginning
 
-  /// One node that founds a cluster and stores all.
+  /// One node that founds a cluster and stores all; others are members that store nothing.
   static let founderStores: Formation = { cluster in
-    cluster.members.addFounder()
-    cluster.members.founder.start()
-    return [cluster.members.founder]
+    [try await cluster.join()[0]]
+  }
+
+  /// Founds a cluster, and lets the other nodes join it; they are connected, and none has a role yet.
+  func join() async throws -> [SimulatedNode] {
+    let settings = settings()
+    members.addFounder()
+    members.founder.variables = settings
+    members.founder.start()
+    guard options.nodeCount > 1 else { return members.nodes }
+    try await world.sleep(for: .seconds(1))
+    guard let token = await members.invite(on: members.founder, uses: options.nodeCount - 1) else {
+      throw SimulationFailure("the founder makes no invite")
+    }
+    for _ in 1..<options.nodeCount {
+      let node = members.addNode(isPlain: true)
+      node.variables = settings
+      node.token = token
+      node.start()
+    }
+    let end = world.now + Self.quietMax
+    while !members.nodes.allSatisfy({ $0.isMember && $0.members.count == options.nodeCount }) {
+      guard world.now < end else { throw SimulationFailure("the nodes do not become members") }
+      try await world.sleep(for: .seconds(1))
+    }
+    return members.nodes
+  }
+
+  /// Limits of storage that the seed shrinks: small objects meet them too.
+  private func settings() -> [String: String] {
+    var settings = options.variables
+    settings["GRANGE_BLOCK_SIZE"] = members.pick(["64K", "1M"], random)
+    if options.isLargeAllowed {
+      settings["GRANGE_INLINE_THRESHOLD"] = members.pick(["100", "8K"], random)
+    }
+    return settings
   }
 
   /// Forms the cluster, and makes the key and the hosts of the clients.

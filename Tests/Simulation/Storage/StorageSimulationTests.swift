@@ -26,13 +26,17 @@ struct StorageSimulationTests {
     ]
   }
 
-  private static func play(seed: UInt64, minutes: Int = 2) throws -> Outcome {
+  /// One node; a cluster of several is another formation, with its own invariants.
+  private static func play(
+    seed: UInt64, minutes: Int = 2, _ options: StorageCluster.Options = .init(),
+    _ formation: @escaping StorageCluster.Formation = StorageCluster.founderStores
+  ) throws -> Outcome {
     let world = SimulatedRuntime(seed: seed)
     defer { world.takeApart() }
     do {
       return try world.run {
-        let cluster = StorageCluster(world)
-        try await cluster.begin()
+        let cluster = StorageCluster(world, options)
+        try await cluster.begin(formation)
         try await play(cluster, workloads(cluster), minutes: minutes)
         return Outcome(
           fingerprint: world.fingerprint, tally: cluster.tally, elapsed: world.elapsed)
@@ -73,6 +77,12 @@ struct StorageSimulationTests {
     for seed: UInt64 in 1...8 { tally += try Self.play(seed: seed).tally }
     print(tally.text(nodeCount: 1))
     for (name, value) in tally.all(nodeCount: 1) { #expect(value > 0, "\(name) did not happen") }
+  }
+
+  /// The way from one node to several: members are there, and only the founder stores.
+  @Test("a founder stores for a cluster of three")
+  func threeMembers() throws {
+    _ = try Self.play(seed: 1, minutes: 1, StorageCluster.Options(nodeCount: 3))
   }
 
   @Test("a seed repeats itself exactly")

@@ -160,6 +160,7 @@ final class BucketWorkload: StorageWorkload, @unchecked Sendable {
         throw SimulationFailure("\(node.name) has other buckets: \(seen), and not \(names)")
       }
       names = seen
+      try await checkList(seen, on: node)
       try await checkObjects(names ?? [], on: node)
     }
   }
@@ -177,6 +178,18 @@ final class BucketWorkload: StorageWorkload, @unchecked Sendable {
       throw SimulationFailure("two buckets have one name on \(node.name): \(names.sorted())")
     }
     return names.sorted()
+  }
+
+  /// Who made the buckets sees all of them, under the same names.
+  private func checkList(_ names: [String], on node: SimulatedNode) async throws {
+    let client = cluster.makeClient(random)
+    let listed = try await cluster.insist("ListBuckets fails on \(node.name)") {
+      await client.listBuckets(on: node)
+    }
+    let own = names.filter { $0.hasPrefix("bucket-") }
+    guard own == listed.filter({ $0.hasPrefix("bucket-") }).sorted() else {
+      throw SimulationFailure("\(node.name) lists \(listed), and there are \(own)")
+    }
   }
 
   /// Every acknowledged object is in its bucket, or in one that lost its name to another.
