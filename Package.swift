@@ -183,7 +183,8 @@ let package = Package(
     tests(
       "Simulation",
       [
-        "Base", "Cluster", "Codecs", "Daemon", "HTTP", "Mesh", "Reactor", "SimulatedWorld",
+        "APICommon", "Base", "Cluster", "Codecs", "Crypto", "Daemon", "HTTP", "Mesh", "Reactor",
+        "SimulatedWorld",
       ]),
   ] + fuzzing,
   swiftLanguageModes: [.v6]

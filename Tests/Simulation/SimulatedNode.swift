@@ -20,6 +20,8 @@ final class SimulatedNode: @unchecked Sendable {
   let host: SimulatedHost
   /// The token that it is started with.
   var token: String?
+  /// More variables of its environment: settings, as an operator of a container gives them.
+  var variables: [String: String] = [:]
   /// Whether the token was no good from the beginning.
   var hasBadToken = false
   /// What it announces as its public address.
@@ -82,6 +84,7 @@ final class SimulatedNode: @unchecked Sendable {
       "GRANGE_CAPACITY": "1G",
     ]
     variables["GRANGE_RPC_PUBLIC_ADDRESSES"] = publicAddress
+    variables.merge(self.variables) { $1 }
     let loaded = try ConfigurationLoader.load(
       ConfigurationSources(dataFlag: host.folder, environment: variables))
     var platform = NodePlatform(runtime: host, network: host.network) { [host] in
