@@ -71,18 +71,16 @@ package struct FixedPlacement: Placement {
     self.random = random
   }
 
-  package var isSole: Bool { false }
+  package var sole: LayoutStamp? { nil }
 
-  package func group(for partition: UInt8) -> ReplicaGroup { everyone }
-
-  package var everyone: ReplicaGroup {
+  package func group(for partition: UInt16) -> ReplicaGroup {
     var order = replicas.map(\.node)
     for index in order.indices.reversed() { order.swapAt(index, random.below(index + 1)) }
     return ReplicaGroup(
       replicas: replicas,
       writeSets: [.init(version: 1, nodes: replicas.map(\.node), quorum: writeQuorum)],
-      readNodes: order, readQuorum: readQuorum, layout: LayoutStamp(newestKnown: 1, readFrom: 1))
+      readNodes: order, readQuorum: readQuorum, layout: LayoutStamp(1))
   }
 
-  package func layoutRefused(newer: [UInt8]) {}
+  package func layoutRefused(by node: NodeID, newer: [UInt8]) {}
 }

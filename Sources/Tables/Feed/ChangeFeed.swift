@@ -233,6 +233,11 @@ package final class ChangeFeed: Sendable {
     }
   }
 
+  /// The sequence of the last entry of `partition`; 0 when there is none.
+  func head(of partition: UInt16, in transaction: ReadTransaction) throws -> UInt64 {
+    try Self.head(of: partition, entries, in: transaction)
+  }
+
   /// The highest sequence of a tombstone of `partition` that was dropped: who has not read so far misses deletes.
   func dropped(_ partition: UInt16, in transaction: ReadTransaction) throws -> UInt64 {
     try transaction.get(droppedTree, Self.bytes(partition)) { try Self.number($0) } ?? 0

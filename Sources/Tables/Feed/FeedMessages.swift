@@ -258,9 +258,60 @@ package struct RowsAnswer: Equatable, Sendable, MeshMessage {
   }
 }
 
+/// Asks what the tables of a partition come to.
+package struct FingerprintRequest: Equatable, Sendable, MeshMessage {
+  package var partition: UInt16
+
+  package init(partition: UInt16) { self.partition = partition }
+
+  package func write(to writer: inout BinaryWriter) {
+    writer.version(1)
+    writer.u16(partition)
+  }
+
+  package init(_ reader: inout BinaryReader) throws(BinaryError) {
+    _ = try reader.version(upTo: 1)
+    partition = try reader.partition()
+    _ = reader.remaining()
+  }
+}
+
+/// What they come to, at the moment at which the feed was at `head`.
+package struct FingerprintAnswer: Equatable, Sendable, MeshMessage {
+  package var head: UInt64
+  package var tables: [TableFingerprint]
+
+  package init(head: UInt64, tables: [TableFingerprint]) {
+    self.head = head
+    self.tables = tables
+  }
+
+  package func write(to writer: inout BinaryWriter) {
+    writer.version(1)
+    writer.varint(head)
+    writer.list(tables) { writer, table in
+      writer.string(table.table)
+      table.fingerprint.write(to: &writer)
+    }
+  }
+
+  package init(_ reader: inout BinaryReader) throws(BinaryError) {
+    _ = try reader.version(upTo: 1)
+    head = try reader.varint()
+    tables = try reader.list(max: FeedLimits.tablesMax) {
+      (reader: inout BinaryReader) throws(BinaryError) in
+      let table = try reader.string(max: TableMessageLimits.nameBytesMax)
+      return TableFingerprint(table: table, fingerprint: try Fingerprint(from: &reader))
+    }
+    _ = reader.remaining()
+  }
+}
+
 /// What a message about feeds may hold.
 package enum FeedLimits {
   static let partitionsMax = 257
+  /// More than any version has.
+  static let tablesMax = 64
   /// Entries of one partition in one message.
   package static let entriesMax = 4096
   /// Of a whole answer: some hundred rows, so that it is on its way in a moment on a slow line too.

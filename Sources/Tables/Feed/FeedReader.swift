@@ -20,6 +20,9 @@ package protocol FeedNetwork: Sendable {
     -> FeedAnswer
   nonisolated(nonsending) func rows(_ request: RowsRequest, of node: NodeID) async throws
     -> RowsAnswer
+  nonisolated(nonsending) func fingerprints(
+    _ request: FingerprintRequest, of node: NodeID
+  ) async throws -> FingerprintAnswer
 }
 
 /// What this node reads of whom, as the layout says.
@@ -109,6 +112,11 @@ final class FeedReader: Sendable {
       state.unreported = Set(state.cursors.keys)
       state.told = nil
     }
+  }
+
+  /// Up to which sequence `partition` was read.
+  func read(_ partition: UInt16) -> UInt64 {
+    state.withLock { $0.cursors[partition]?.sequence ?? 0 }
   }
 
   /// Up to where the source's changes are known: a ping that says more is a reason to ask.

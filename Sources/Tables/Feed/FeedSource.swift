@@ -156,6 +156,16 @@ package final class FeedSource: Sendable {
       partition: partition, entries: entries, cursor: feed.cursor(at: reached), isEnd: isEnd)
   }
 
+  /// Answers with what the tables of a partition come to, and how far its feed is.
+  ///
+  /// Reads all of its rows.
+  ///
+  /// - Throws: `TableError`, `LocalDBError`.
+  package func fingerprints(_ request: FingerprintRequest) throws -> FingerprintAnswer {
+    guard let hasher = hasher() else { throw TableError.unknown(name: "the cluster") }
+    return try replica.fingerprints(of: request.partition, hasher)
+  }
+
   /// Answers with rows, as many as one message takes.
   ///
   /// - Throws: `TableError`, `LocalDBError`.
@@ -170,5 +180,20 @@ package final class FeedSource: Sendable {
       }
     }
     return answer
+  }
+}
+
+extension LocalTableReplica {
+  /// What the tables of a partition come to, and the sequence of its last change.
+  func fingerprints(of partition: UInt16, _ hasher: RowHasher) throws -> FingerprintAnswer {
+    try database.read { transaction in
+      FingerprintAnswer(
+        head: try feed.head(of: partition, in: transaction),
+        tables: try allTables.map { table in
+          TableFingerprint(
+            table: table.name,
+            fingerprint: try table.fingerprint(of: partition, hasher, in: transaction))
+        })
+    }
   }
 }

@@ -27,6 +27,8 @@ package final class TableSync: Sendable {
     var sources: [NodeID: Source] = [:]
     var connected: Set<NodeID> = []
     var network: (any FeedNetwork)?
+    var comparison: ReplicaComparison?
+    var comparing: Task<Void, Never>?
     /// Whether enough holders' feeds of the tables that are replicated everywhere were read to the end in this run.
     var isServing = false
     var isStopped = false
@@ -73,7 +75,11 @@ package final class TableSync: Sendable {
 
   /// Reads by `network` from now on; must be called on a loop.
   package func start(_ network: any FeedNetwork) {
-    state.withLock { $0.network = network }
+    let comparing = runtime.spawn { [self] in await keepComparing() }
+    state.withLock { state in
+      state.network = network
+      state.comparing = comparing
+    }
     update(layout: state.withLock(\.layout))
   }
 
@@ -81,7 +87,7 @@ package final class TableSync: Sendable {
   package func stop() async {
     let tasks = state.withLock { state in
       state.isStopped = true
-      return state.sources.values.compactMap(\.task)
+      return state.sources.values.compactMap(\.task) + [state.comparing].compactMap(\.self)
     }
     for task in tasks { task.cancel() }
     for task in tasks { await task.value }
@@ -93,6 +99,9 @@ package final class TableSync: Sendable {
       state.layout = layout
       guard let layout, let network = state.network, !state.isStopped, let hasher = hasher() else {
         return []
+      }
+      if state.comparison == nil {
+        state.comparison = ReplicaComparison(replica, hasher: hasher, runtime: runtime)
       }
       var started: [NodeID] = []
       for node in layout.storageNodes where node != own && state.sources[node] == nil {
@@ -199,6 +208,48 @@ package final class TableSync: Sendable {
       return holders.contains(node) && holders.contains(own)
     }
     return FeedPlan(layout: layout.number, partitions: shared, isHolder: true)
+  }
+
+  // MARK: Comparing
+
+  /// Compares one partition after the other with each source that has been read to the end.
+  private func keepComparing() async {
+    var turn = 0
+    while !Task.isCancelled {
+      do {
+        try await runtime.sleep(for: ReplicaComparison.pause)
+        try await compareNext(turn)
+      } catch is CancellationError {
+        return
+      } catch {
+        logger.debug("replicas were not compared", [("reason", "\(error)")])
+      }
+      turn += 1
+    }
+  }
+
+  private func compareNext(_ turn: Int) async throws {
+    let (comparison, network, pairs) = state.withLock { state in
+      let pairs = state.sources.sorted { $0.key < $1.key }.compactMap {
+        node, source -> (FeedReader, UInt16)? in
+        guard source.isConnected, let plan = plan(node, state), plan.isHolder,
+          !plan.partitions.isEmpty, source.reader.hasEnded(plan)
+        else { return nil }
+        return (source.reader, plan.partitions[turn % plan.partitions.count])
+      }
+      return (state.comparison, state.network, pairs)
+    }
+    guard let comparison, let network else { return }
+    for (reader, partition) in pairs {
+      try await comparison.compare(
+        partition, with: reader.source, network, read: { reader.read(partition) },
+        wasRead: { source.readByAll([reader.source], partition) ?? 0 })
+    }
+  }
+
+  /// What other nodes hold otherwise, although all was read.
+  package var differences: [ReplicaDifference] {
+    state.withLock(\.comparison)?.found ?? []
   }
 
   private func startedOver(_ partition: UInt16) {

@@ -34,6 +34,30 @@ extension LocalTable {
     return isNews
   }
 
+  func fingerprint(
+    of partition: UInt16, _ hasher: RowHasher, in transaction: ReadTransaction
+  ) throws -> Fingerprint {
+    var fingerprint = Fingerprint()
+    guard schema.isFullyReplicated == (partition == Partition.everywhere) else { return fingerprint }
+    let from = schema.isFullyReplicated ? [] : [UInt8(partition)]
+    try transaction.scan(rows, from: from, to: Partition.end(ofPrefix: from)) { key, stored in
+      fingerprint.add(hasher.hash(key, try rowBytes(stored)))
+      return true
+    }
+    return fingerprint
+  }
+
+  func walk(in transaction: ReadTransaction, _ body: (WalkedRow) throws -> Void) throws {
+    try transaction.scan(rows) { key, stored in
+      let (diskKey, parts) = (Array(key), try StoredRow(stored))
+      try body(
+        WalkedRow(
+          diskKey: diskKey, partition: feedPartition(diskKey), sequence: parts.sequence,
+          isTombstone: schema.tombstoneTimestamp(try schema.decode(parts.row)) != nil))
+      return true
+    }
+  }
+
   func hasRow(of partition: UInt16, _ diskKey: [UInt8]) -> Bool {
     !diskKey.isEmpty && feedPartition(diskKey) == partition
   }

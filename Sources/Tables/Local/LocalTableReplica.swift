@@ -163,6 +163,14 @@ protocol TableEndpoint: Sendable {
   /// Whether a row with this key is in `partition`.
   func hasRow(of partition: UInt16, _ diskKey: [UInt8]) -> Bool
 
+  /// What the rows of `partition` come to.
+  func fingerprint(
+    of partition: UInt16, _ hasher: RowHasher, in transaction: ReadTransaction
+  ) throws -> Fingerprint
+
+  /// Hands all rows to `body`.
+  func walk(in transaction: ReadTransaction, _ body: (WalkedRow) throws -> Void) throws
+
   /// Removes all rows and floors of a fully replicated table, and nothing of another.
   func clear(in transaction: WriteTransaction) throws
 }

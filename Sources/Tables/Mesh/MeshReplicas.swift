@@ -13,6 +13,8 @@ private enum TableEndpoints {
     "tables/heads", lane: .bulk, bytesMax: TableMessageLimits.bytesMax)
   static let feed = MeshEndpoint<FeedRequest, FeedAnswer>(
     "tables/feed", lane: .bulk, bytesMax: TableMessageLimits.bytesMax)
+  static let fingerprints = MeshEndpoint<FingerprintRequest, FingerprintAnswer>(
+    "tables/fingerprints", lane: .bulk, bytesMax: TableMessageLimits.bytesMax)
   static let rows = MeshEndpoint<RowsRequest, RowsAnswer>(
     "tables/rows", lane: .bulk, bytesMax: TableMessageLimits.bytesMax)
 }
@@ -50,6 +52,9 @@ package final class MeshReplicas: ReplicaNetwork, FeedNetwork {
     registry.answer(TableEndpoints.feed) { node, request in
       try source.feed(request, from: node)
     }
+    registry.answer(TableEndpoints.fingerprints) { _, request in
+      try await runtime.blocking { try source.fingerprints(request) }
+    }
     registry.answer(TableEndpoints.rows) { _, request in try source.rows(request) }
   }
 
@@ -72,6 +77,13 @@ package final class MeshReplicas: ReplicaNetwork, FeedNetwork {
     _ request: FeedRequest, of node: NodeID
   ) async throws -> FeedAnswer {
     try await mesh.call(TableEndpoints.feed, node, request, deadline: runtime.now + Self.feedMax)
+  }
+
+  package nonisolated(nonsending) func fingerprints(
+    _ request: FingerprintRequest, of node: NodeID
+  ) async throws -> FingerprintAnswer {
+    try await mesh.call(
+      TableEndpoints.fingerprints, node, request, deadline: runtime.now + Self.feedMax)
   }
 
   package nonisolated(nonsending) func rows(
