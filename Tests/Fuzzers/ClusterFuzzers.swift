@@ -118,7 +118,8 @@ extension Fuzzer {
     of: [
       "Cluster/State/ClusterState", "Cluster/State/ClusterState+Merging",
       "Cluster/State/ClusterState+Bounds",
-      "Cluster/State/ClusterState+Exchange", "Cluster/State/ClusterState+Layout", "Cluster/State/MemberRecords",
+      "Cluster/State/ClusterState+Exchange", "Cluster/State/ClusterState+Layout",
+      "Cluster/State/MemberRecords",
       "Cluster/State/SortedRecords",
       "Cluster/Members/Membership", "Cluster/Members/MemberIndex",
       "Cluster/Members/StandingEndings", "Cluster/Members/BitMatrix",

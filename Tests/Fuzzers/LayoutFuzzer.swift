@@ -10,7 +10,8 @@ extension Fuzzer {
     "layout",
     of: [
       "Layout/LayoutVersion", "Layout/LayoutHistory", "Layout/NodeRole", "Layout/LayoutParameters",
-      "Layout/PartitionAssignment", "Layout/StagedLayout", "Layout/LayoutDraft", "Layout/LayoutDifference",
+      "Layout/PartitionAssignment", "Layout/StagedLayout", "Layout/LayoutDraft",
+      "Layout/LayoutDifference",
       "Codecs/Labels",
     ]
   ) { input in

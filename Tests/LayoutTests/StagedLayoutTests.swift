@@ -61,7 +61,9 @@ import Testing
 
   @Test func whatCannotBeIsNotStaged() throws {
     var staged = StagedLayout(base: 0)
-    #expect(throws: LayoutRefusal.noCapacity(id(1))) { try staged.assign(storage("a", 0), to: id(1)) }
+    #expect(throws: LayoutRefusal.noCapacity(id(1))) {
+      try staged.assign(storage("a", 0), to: id(1))
+    }
     #expect(throws: LayoutRefusal.zoneName(id(1))) { try staged.assign(gateway(""), to: id(1)) }
     #expect(staged.isEmpty)
   }

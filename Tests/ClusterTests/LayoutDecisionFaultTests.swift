@@ -12,7 +12,7 @@ import Synchronization
 import TestStorage
 import Testing
 
-@Suite struct LayoutDecisionTests {
+@Suite struct LayoutDecisionFaultTests {
   private struct Refused: Error {}
 
   private final class NoNetwork: Network {
