@@ -28,6 +28,17 @@ import Testing
     #expect(StagedLayout(base: 0).encoded == [1, 0, 0, 0, 0])
   }
 
+  /// The example of docs/formats/cluster-state.md.
+  @Test func documented() throws {
+    var staged = StagedLayout(base: 0)
+    try staged.assign(gateway("vps"), to: id(0x11))
+    try staged.remove(id(0x22))
+    staged.parameters = LayoutParameters(replicationFactor: 2)
+    let (node, other) = (String(repeating: "11", count: 32), String(repeating: "22", count: 32))
+    #expect(
+      Hex.encode(staged.encoded) == "0100" + "01\(node)037670730000" + "01\(other)" + "01020001")
+  }
+
   @Test func oneChangeForEachNode() throws {
     var staged = try staged()
     try staged.remove(id(0x22))
