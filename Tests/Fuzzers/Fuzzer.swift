@@ -34,7 +34,7 @@ package struct Fuzzer: Sendable {
     httpRequest, httpResponse, httpChunked, sigV4, awsChunked, s3Request, xml, json, toml,
     configuration, binary,
     rows, operations, blockFile, sortKeys, tokens, texts, encodedWords, clusterRecords, join,
-    clusterState, layout, hello, frames, conversations,
+    clusterState, layout, hello, frames, conversations, tableMessages,
   ]
 }
 

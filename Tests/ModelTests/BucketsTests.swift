@@ -169,12 +169,13 @@ import Testing
     try ModelWorld(seed: 5).run { node in
       let bucket = try await node.store.buckets.create("bucket")
       let parts = node.store.buckets.parts
-      let mark = try await parts.beginDeletion(of: bucket.id)
+      let mark = try await parts.beginDeletion(of: bucket.id).state.timestamp
       await #expect(throws: ModelError.bucketBusy) { try await node.put(bucket, "k", [1]) }
       try await node.runtime.sleep(for: .seconds(61))
       try await node.put(bucket, "k", [1])
       // The deletion was only slow.
-      #expect(try await parts.endDeletion(of: bucket.id, mark: mark, isConfirmed: true) == false)
+      let ended = try await parts.endDeletion(of: bucket.id, mark: mark, as: .deleted)
+      #expect(ended.state == Register(.live, at: mark.next.next))
       #expect(try await node.get(bucket, "k") == [1])
       #expect(try await node.store.buckets.get(bucket.id) != nil)
       _ = try await node.delete(bucket, "k")

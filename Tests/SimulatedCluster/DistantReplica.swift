@@ -6,7 +6,9 @@ package import Synchronization
 package import Tables
 
 /// A replica that is not reached.
-package struct NotReached: Error {}
+package struct NotReached: Error {
+  package init() {}
+}
 
 /// A replica behind a network that delays, and while it is cut swallows requests and answers.
 package final class DistantReplica: TableReplica {
@@ -14,6 +16,8 @@ package final class DistantReplica: TableReplica {
   package let isCut = Atomic(false)
   /// When set, answers come back as this instead.
   package let falsify = Mutex<(@Sendable (ReplicaResponse) -> ReplicaResponse)?>(nil)
+  /// Called with each request that has arrived, before the replica looks at it.
+  package let willPerform = Mutex<(@Sendable (ReplicaRequest) async throws -> Void)?>(nil)
   /// Called with each request once the replica has answered it, before the answer travels.
   package let didAnswer = Mutex<(@Sendable (ReplicaRequest) async throws -> Void)?>(nil)
   package let requestCount = Atomic(0)
@@ -38,6 +42,7 @@ package final class DistantReplica: TableReplica {
   ) async throws -> ReplicaResponse {
     requestCount.wrappingAdd(1, ordering: .relaxed)
     try await travel(deadline)
+    if let hook = willPerform.withLock({ $0 }) { try await hook(request) }
     let response = try await local.perform(request, deadline: deadline)
     if let hook = didAnswer.withLock({ $0 }) { try await hook(request) }
     try await travel(deadline)

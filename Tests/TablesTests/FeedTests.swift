@@ -39,7 +39,7 @@ import Testing
   @Test(arguments: [UInt64(1), 2, 3, 4])
   func aCursorIsReportedOnlyOnceItIsDurable(seed: UInt64) throws {
     let cluster = try FeedCluster(seed: seed, holders: 2)
-    let reports = Atomic(0)
+    let reports = Counter()
     try cluster.runtime.run {
       cluster.nodes[1].host.commitDelay = .milliseconds(50) ... .milliseconds(400)
       let (reader, source, partition) = (cluster.nodes[1], cluster.nodes[0], cluster.partition)
@@ -47,7 +47,7 @@ import Testing
         $0 = { _, step in
           guard case .heads(let request) = step else { return }
           for report in request.reports where report.partition == partition {
-            reports.wrappingAdd(1, ordering: .relaxed)
+            reports.add()
             let durable = try reader.cursor(of: source, partition)
             #expect((durable?.sequence ?? 0) >= (report.cursor?.sequence ?? 0), "seed \(seed)")
           }
@@ -60,7 +60,7 @@ import Testing
       }
       await cluster.stop()
     }
-    #expect(reports.load(ordering: .relaxed) > 5)
+    #expect(reports.value > 5)
   }
 
   /// A batch of rows whose commit fails takes its cursor with it.
@@ -72,11 +72,11 @@ import Testing
       // A row that the reader cannot merge: its hook throws.
       try await cluster.put("b", row(1, "x"), on: [1])
       try await cluster.put("b", row(2, "x"), on: [0])
-      let failures = Atomic(0)
+      let failures = Counter()
       reader.network.didAnswer.withLock {
         $0 = { _, step in
           guard case .rows = step else { return }
-          if failures.wrappingAdd(1, ordering: .relaxed).oldValue < 3 { throw NotReached() }
+          if failures.add() < 3 { throw NotReached() }
         }
       }
       cluster.start()
@@ -120,7 +120,7 @@ import Testing
 
   @Test func aStartWithoutChangesReplacesItsPredecessor() throws {
     let cluster = try FeedCluster(seed: 1, holders: 1)
-    func starts() throws -> [UInt64] {
+    @Sendable func starts() throws -> [UInt64] {
       var starts: [UInt64] = []
       let database = cluster.nodes[0].database
       try database.scan(database.tree("feed_start")) { key, _ in
@@ -262,7 +262,7 @@ import Testing
       }
       try await cluster.pass(60)
       #expect(try cluster.differences() == [])
-      func asked() -> [Int] {
+      @Sendable func asked() -> [Int] {
         cluster.nodes.map { node in
           let asked = node.network.asked
           return asked.heads + asked.feeds + asked.rows
@@ -295,10 +295,10 @@ import Testing
     let cluster = try FeedCluster(seed: 7, holders: 2)
     try cluster.runtime.run {
       try await cluster.put("a", row(1, "x"), on: [0])
-      let isFirst = Atomic(true)
+      let didHappen = Flag()
       cluster.nodes[1].network.didAnswer.withLock {
         $0 = { _, step in
-          guard case .rows = step, isFirst.exchange(false, ordering: .relaxed) else { return }
+          guard case .rows = step, didHappen.set() else { return }
           cluster.cut(1)
         }
       }
@@ -306,7 +306,7 @@ import Testing
       try await cluster.pass(4)
       cluster.connect(1)
       try await cluster.pass(20)
-      #expect(!isFirst.load(ordering: .relaxed))
+      #expect(didHappen.isSet)
       #expect(!cluster.nodes[1].sync.isCatchingUp)
       #expect(cluster.nodes[1].sync.whyNotServing == nil)
       #expect(cluster.nodes[0].sync.source.isCatchingUp(cluster.nodes[1].id) == false)
@@ -323,10 +323,10 @@ import Testing
       let (source, reader) = (cluster.nodes[0], cluster.nodes[1])
       try await cluster.put("a", row(1, "old"), on: [0])
       try await cluster.put("b", row(1, "other"), on: [0])
-      let isFirst = Atomic(true)
+      let didHappen = Flag()
       reader.network.didAnswer.withLock {
         $0 = { _, step in
-          guard case .rows = step, isFirst.exchange(false, ordering: .relaxed) else { return }
+          guard case .rows = step, didHappen.set() else { return }
           // By now the source knows of the delete too, and has told so: the tombstone may go.
           try await cluster.put("a", FeedCluster.row(2, nil), on: [0, 1])
           let collected = try await reader.replica.collectTombstones(
@@ -336,7 +336,7 @@ import Testing
       }
       cluster.start([1])
       try await cluster.pass(20)
-      #expect(!isFirst.load(ordering: .relaxed))
+      #expect(didHappen.isSet)
       #expect(reader.counts.thrownAway == 1)
       #expect(try reader.rows()["a"]?.value == nil)
       #expect(try reader.rows()["b"]?.value == "other")
@@ -444,9 +444,9 @@ import Testing
       let old = try sources.map { try copy.cursor(of: $0, Partition.everywhere) }
       #expect(old.allSatisfy { $0 != nil })
       let samples = Mutex<[[Bool]]>([])
-      let isOver = Atomic(false)
+      let isOver = Flag()
       let sampling = cluster.runtime.spawn {
-        while !isOver.load(ordering: .relaxed) {
+        while !isOver.isSet {
           let hasRow = (try? copy.rows()["gone"]) != nil
           let has = sources.map { (try? copy.cursor(of: $0, Partition.everywhere)) ?? nil != nil }
           samples.withLock { if $0.last != [hasRow] + has { $0.append([hasRow] + has) } }
@@ -455,7 +455,7 @@ import Testing
       }
       cluster.connect(3)
       try await cluster.pass(30)
-      isOver.store(true, ordering: .relaxed)
+      isOver.set()
       await sampling.value
       // First everything is there, then nothing: rows and the cursors of all sources go together.
       let seen = samples.withLock { $0 }
@@ -475,11 +475,11 @@ import Testing
       try await leaveTheCopyBehind(cluster)
       let copy = cluster.nodes[3]
       let slow = cluster.nodes[0].id
-      let isFirst = Atomic(true)
+      let didHappen = Flag()
       copy.network.didAnswer.withLock {
         $0 = { node, step in
           guard case .feed(let answer) = step, node == slow,
-            isFirst.exchange(false, ordering: .relaxed)
+            didHappen.set()
           else { return }
           // Not one that says so itself.
           #expect(answer.parts.allSatisfy { !$0.mustStartOver })
@@ -494,11 +494,27 @@ import Testing
       try await database.write { try $0.delete(dropped, [1, 0]) }
       cluster.connect(3)
       try await cluster.pass(30)
-      #expect(!isFirst.load(ordering: .relaxed))
+      #expect(didHappen.isSet)
       #expect(copy.counts.thrownAway >= 1)
       #expect(try cluster.differences() == [])
       #expect(copy.sync.whyNotServing == nil)
       await cluster.stop()
+    }
+  }
+
+  // MARK: Hashes
+
+  /// BLAKE2b of 16 bytes keyed with the secret, as Python's hashlib has it.
+  @Test func theHashOfARowIsTheDocumentedOne() throws {
+    let cluster = try FeedCluster(seed: 14, holders: 2)
+    try cluster.runtime.run {
+      try await cluster.put("k", row(5, "v"), on: [0])
+      let answer = try cluster.nodes[0].sync.source.feed(
+        .init(layout: 1, positions: [.init(partition: cluster.partition, cursor: nil)]),
+        from: cluster.nodes[1].id)
+      #expect(
+        answer.parts.first?.entries.map(\.hash)
+          == [RowHash(high: 0xFD68_22B4_65C6_3999, low: 0x1248_308C_127D_5117)])
     }
   }
 

@@ -83,10 +83,13 @@ package final class ChangeFeed: Sendable {
     lastTree = try database.tree("feed_last", gathering: true)
     let (entries, startTree, lastTree) = (entries, startTree, lastTree)
     let last = try database.get(lastTree, []) { try Self.number($0) } ?? 0
+    guard last < .max else { throw Self.damaged("the last sequence") }
     var starts: [(first: UInt64, id: FeedStart)] = []
     try database.scan(startTree) { key, value in
       guard let id = FeedStart(value) else { throw Self.damaged("a start's ID") }
-      starts.append((try Self.number(key), id))
+      let first = try Self.number(key)
+      guard first > 0 else { throw Self.damaged("a start's first sequence") }
+      starts.append((first, id))
       return true
     }
     // Nobody has read anything of a start without changes.
@@ -202,7 +205,8 @@ package final class ChangeFeed: Sendable {
       }
       let end =
         index + 1 < state.starts.count ? state.starts[index + 1].first - 1 : state.given
-      return cursor.sequence + 1 >= state.starts[index].first && cursor.sequence <= end
+      // The sequence is a peer's: it must not be added to.
+      return cursor.sequence >= state.starts[index].first - 1 && cursor.sequence <= end
     }
   }
 

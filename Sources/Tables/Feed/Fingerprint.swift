@@ -36,6 +36,11 @@ package struct Fingerprint: Equatable, Sendable {
 package struct TableFingerprint: Equatable, Sendable {
   package var table: String
   package var fingerprint: Fingerprint
+
+  package init(table: String, fingerprint: Fingerprint) {
+    self.table = table
+    self.fingerprint = fingerprint
+  }
 }
 
 /// A table of which another node holds other rows than this one, after both have read each other to the end.
