@@ -6,7 +6,9 @@ import Base
 enum Commands {
   static let all: [Command] =
     [ServerCommand.command, StatusCommand.command] + MemberCommands.all + LayoutCommands.all
-    + BucketCommands.all + KeyCommands.all + RepairCommands.all + ConfigCommands.all + [HelpCommand.command]
+    + BucketCommands.all + KeyCommands.all + RepairCommands.all + ConfigCommands.all + [
+      HelpCommand.command
+    ]
 
   /// Every option of every command, once.
   static let options: [Option] = {

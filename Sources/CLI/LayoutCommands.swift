@@ -46,10 +46,11 @@ enum LayoutCommands {
 
   /// Prints the layout, and what applying what is staged would do.
   private static func show(_ layout: JSON, _ context: CommandContext) async throws {
-    let preview =
-      context.isJSON || !LayoutText.hasChanges(layout)
-      ? nil : try await context.admin.post("PreviewClusterLayoutChanges")
-    context.show(layout) { LayoutText.text($0, preview: preview) }
+    var preview: JSON?
+    if !context.isJSON, LayoutText.hasChanges(layout) {
+      preview = try await context.admin.post("PreviewClusterLayoutChanges")
+    }
+    context.show(layout) { [preview] in LayoutText.text($0, preview: preview) }
   }
 
   private static func history(_ context: CommandContext) async throws -> Int32 {

@@ -56,7 +56,10 @@ enum LayoutText {
   }
 
   private static func nodesWithoutRole(_ layout: JSON) -> String? {
-    let nodes = layout["nodesWithoutRole"]?.array ?? []
+    let staged = (layout["stagedRoleChanges"]?.array ?? []).map { $0["id"]?.string }
+    let nodes = (layout["nodesWithoutRole"]?.array ?? []).filter {
+      !staged.contains($0["id"]?.string)
+    }
     guard !nodes.isEmpty else { return nil }
     var table = TextTable(["ID", "HOSTNAME", "ZONE", "OFFERS"])
     for node in nodes {

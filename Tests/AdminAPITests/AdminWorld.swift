@@ -4,6 +4,7 @@ import AdminAPI
 import Base
 import Blocks
 import Codecs
+import Layout
 import LocalDB
 import Model
 import SimulatedWorld
@@ -35,6 +36,11 @@ private struct Alone: AdminCluster {
   func leave() async throws -> String { throw NoCluster() }
   func connect(_ peers: [String]) async -> [String?] { peers.map { _ in "no cluster" } }
   func remove(_ name: String, isMeant: Bool) async throws -> RemovalInfo { throw NoCluster() }
+  func layoutOverview() throws -> LayoutOverview { throw NoCluster() }
+  func stage(_ wish: LayoutWish) async throws { throw NoCluster() }
+  func revertLayout() async throws { throw NoCluster() }
+  func previewLayout() throws -> LayoutVersion { throw NoCluster() }
+  func applyLayout(number: UInt64?) async throws -> LayoutVersion { throw NoCluster() }
 }
 
 /// The operations of a node.

@@ -120,7 +120,8 @@ import Testing
     var state = state(
       try people.admission("B", by: "A").bytes, try people.ending("B", by: "A").bytes, voided.bytes)
     #expect(people.letters(state.membership.members) == "")
-    state.setLayout(ranks: [try people.ending("B", by: "A").id: 1], roles: [])
+    let layout = try people.layout("A", under: [try people.ending("B", by: "A").id], by: "A")
+    #expect(state.merge(layout.bytes, now: wall(0)) == .added(layout.id, removed: []))
     #expect(people.letters(state.membership.members) == "A")
   }
 

@@ -4,6 +4,7 @@ import Base
 import Cluster
 import Codecs
 import Crypto
+import Layout
 
 /// Somebody with a key.
 struct Person {
@@ -107,6 +108,24 @@ struct People {
       signing: ClusterSettingBody(
         cluster: cluster, name: name, value: value, timestamp: timestamp, node: self[node].id),
       with: self[node].key)
+  }
+
+  /// The first version of the layout: these nodes store, with a capacity of 1, 2 and so on.
+  func firstLayout(_ nodes: String, under endings: [RecordID] = []) throws -> LayoutVersion {
+    var draft = LayoutDraft(cluster: cluster)
+    for (place, letter) in nodes.enumerated() {
+      draft.assign(
+        NodeRole(zone: "zone \(letter)", capacityBytes: UInt64(place) + 1), to: self[letter].id)
+    }
+    return try draft.apply(under: endings)
+  }
+
+  func layout(
+    _ nodes: String, under endings: [RecordID] = [], by signer: Character
+  ) throws -> LayoutRecord {
+    try LayoutRecord(
+      signing: LayoutRecordBody(firstLayout(nodes, under: endings), signer: self[signer].id),
+      with: self[signer].key)
   }
 }
 

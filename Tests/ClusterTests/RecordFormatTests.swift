@@ -37,6 +37,7 @@ import Testing
       .invite(Invite(signing: invite, with: people["A"].key)),
       .revocation(people.revocation(1, by: "B")), .announcement(announcement()),
       .setting(people.setting("replication", "auto", at: 9, by: "A")),
+      .layout(people.layout("AB", by: "A")),
     ]
   }
 
@@ -63,6 +64,9 @@ import Testing
           + "02036f6c64057175696574" + "05302e322e30" + "00010002" + "0203ac02"
           + "020404c0a801020f3d6301" + "09612e6578616d706c650001" + "01",
         "<cluster> 0b7265706c69636174696f6e046175746f0000000000000009 <A>",
+        "<cluster> 9f03" + "0101" + String(repeating: "0", count: 64) + " <cluster> 030001"
+          + "02 <B> 067a6f6e6520420102" + "00 <A> 067a6f6e6520410101" + "00" + "01020001"
+          + String(repeating: "0", count: 512) + "00 <A>",
       ])
   }
 
@@ -72,7 +76,7 @@ import Testing
     #expect(
       names == [
         "dce3123dcdc8ab51", "bd50dc5d72f66846", "4d644690aac1ed8c", "3d0890a8fe069139",
-        "4a052d347210500e", "25dfffb88562b440",
+        "4a052d347210500e", "25dfffb88562b440", "42853f78a34a40a6",
       ])
   }
 
@@ -151,6 +155,10 @@ import Testing
       var body = record.body
       body.trailing = trailing
       return .setting(try Signed(signing: body, with: key))
+    case .layout(let record):
+      var body = record.body
+      body.trailing = trailing
+      return .layout(try Signed(signing: body, with: key))
     }
   }
 
@@ -222,7 +230,7 @@ import Testing
 
   @Test func aKindThatOnlyALaterVersionKnowsIsRefused() throws {
     var bytes = try all()[0].bytes
-    bytes[1] = 7
+    bytes[1] = 8
     #expect(throws: BinaryError.invalidValue) { try ClusterRecord(decoding: bytes) }
     bytes = try all()[0].bytes
     bytes[0] = 2

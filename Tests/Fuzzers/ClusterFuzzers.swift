@@ -4,6 +4,7 @@ import Base
 import Cluster
 import Codecs
 import Crypto
+import Layout
 import SimulatedWorld
 
 extension Fuzzer {
@@ -15,14 +16,14 @@ extension Fuzzer {
       "Codecs/Labels", "Cluster/Members/Admission",
       "Cluster/Members/Ending", "Cluster/Invites/Invite", "Cluster/State/Announcement",
       "Cluster/State/ClusterSetting",
-      "Cluster/State/PeerAddress",
+      "Cluster/State/PeerAddress", "Cluster/Records/LayoutRecord",
     ]
   ) { input in
     try checkRecord(input)
     guard let kind = input.first else { return }
     var writer = BinaryWriter()
     writer.version(1)
-    writer.u8(1 + kind % 6)
+    writer.u8(1 + kind % 7)
     writer.nested { $0.raw(input.dropFirst()) }
     writer.raw([UInt8](repeating: 0, count: 64))
     try checkRecord(writer.bytes)
@@ -31,7 +32,7 @@ extension Fuzzer {
   private static func checkRecord(_ bytes: [UInt8]) throws {
     guard let record = try? ClusterRecord(decoding: bytes) else { return }
     try require(record.bytes == bytes, "other bytes")
-    try require(bytes.count <= RecordLimits.bytesMax, "a record of \(bytes.count) bytes")
+    try require(bytes.count <= RecordLimits.longestBytesMax, "a record of \(bytes.count) bytes")
     try require(try ClusterRecord(decoding: bytes) == record, "read twice")
     switch record {
     case .admission(let record): try checkBody(record)
@@ -42,6 +43,7 @@ extension Fuzzer {
       try checkBody(record)
       for candidate in record.body.addresses { try checkAddress(candidate.address) }
     case .setting(let record): try checkBody(record)
+    case .layout(let record): try checkBody(record)
     }
   }
 
@@ -116,7 +118,8 @@ extension Fuzzer {
     of: [
       "Cluster/State/ClusterState", "Cluster/State/ClusterState+Merging",
       "Cluster/State/ClusterState+Bounds",
-      "Cluster/State/ClusterState+Exchange", "Cluster/State/MemberRecords",
+      "Cluster/State/ClusterState+Exchange", "Cluster/State/ClusterState+Layout",
+      "Cluster/State/MemberRecords",
       "Cluster/State/SortedRecords",
       "Cluster/Members/Membership", "Cluster/Members/MemberIndex",
       "Cluster/Members/StandingEndings", "Cluster/Members/BitMatrix",
@@ -154,7 +157,7 @@ extension Fuzzer {
       }
       try require(
         state.members.count <= 7 && state.invites.count <= 2 && state.announcements.count <= 2
-          && state.settings.count <= 2, "a bound")
+          && state.settings.count <= 2 && state.layoutRecords.count <= 1, "a bound")
     }
     try checkState(state)
   }
@@ -193,7 +196,7 @@ extension Fuzzer {
   }()
 }
 
-/// Two hundred records, each of which refers to keys, invites and records that others refer to as well.
+/// Two hundred and some records, each of which refers to keys, invites and records that others refer to as well.
 private struct RecordPool {
   let cluster = ClusterID(random: SeededRandom(seed: 1))
   private(set) var ids: [NodeID] = []
@@ -211,7 +214,7 @@ private struct RecordPool {
       keys.append(key)
       ids.append(id)
     }
-    for number in 0..<200 { try add(number % 8, random) }
+    for number in 0..<225 { try add(number % 9, random) }
   }
 
   private mutating func add(_ kind: Int, _ random: SeededRandom) throws {
@@ -247,6 +250,15 @@ private struct RecordPool {
     case 6:
       let body = AnnouncementBody(cluster: cluster, node: id, sequence: UInt64(random.below(3)))
       records.append(try Announcement(signing: body, with: key).bytes)
+    case 7:
+      var draft = LayoutDraft(cluster: cluster)
+      draft.assign(NodeRole(zone: "z", capacityBytes: 1), to: subject)
+      // The founder signs one of four.
+      let endings = Array(signed.suffix(random.below(3)))
+      records.append(
+        try LayoutRecord(
+          signing: LayoutRecordBody(try draft.apply(under: endings), signer: id), with: key
+        ).bytes)
     default:
       let body = ClusterSettingBody(
         cluster: cluster, name: ["a", "b", "c", "d"][random.below(4)], value: "",

@@ -123,7 +123,6 @@ import Testing
           try #require(next.holders(of: partition) == next.storageNodes)
         }
       }
-      try #require(try LayoutHistory(decoding: history.encoded) == history)
     }
     #expect(made > 300 && refused > 300, "\(made), \(refused)")
   }

@@ -184,24 +184,33 @@ import Testing
 
   @Test func theWholeIsBounded() throws {
     #expect(error(trailing: LayoutLimits.versionBytesMax) == .overLimit)
-    // The fullest version has room for a third more.
+    // A hundred nodes with all that they may have, or a thousand with a long zone and half a dozen tags.
     var tags: [String] = []
     for number in 10..<26 { tags.append("\(number)" + String(repeating: "t", count: 30)) }
-    let role = storage(String(repeating: "z", count: 64), .max, tags: tags)
-    let nodes: [NodeID] = ids(LayoutLimits.nodesMax)
-    let version = try LayoutVersion(
-      number: LayoutLimits.numberMax, predecessor: id(1), cluster: cluster,
-      parameters: LayoutParameters(replicationFactor: LayoutLimits.replicationFactorMax),
-      roles: nodes.map { AssignedRole(node: $0, role: role) },
-      holders: (0..<LayoutVersion.partitionCount).map { Array(nodes[($0 * 3)...].prefix(16)) },
-      endings: ids(LayoutLimits.endingsMax))
-    #expect(version.encoded.count * 4 / 3 < LayoutLimits.versionBytesMax)
-    let more: NodeID = id(9)
+    func version(of count: Int, tags: [String]) throws -> LayoutVersion {
+      let role = storage(String(repeating: "z", count: 64), .max, tags: tags)
+      let nodes: [NodeID] = ids(count)
+      return try LayoutVersion(
+        number: LayoutLimits.numberMax, predecessor: id(1), cluster: cluster,
+        parameters: LayoutParameters(replicationFactor: LayoutLimits.replicationFactorMax),
+        roles: nodes.map { AssignedRole(node: $0, role: role) },
+        holders: (0..<LayoutVersion.partitionCount).map { place in
+          (0..<16).map { nodes[(place * 3 + $0) % nodes.count] }
+        },
+        endings: ids(LayoutLimits.endingsMax))
+    }
+    #expect(try version(of: 100, tags: tags).encoded.count < LayoutLimits.versionBytesMax)
+    let short = tags.prefix(6).map { String($0.prefix(10)) }
+    #expect(try version(of: 1000, tags: short).encoded.count < LayoutLimits.versionBytesMax)
+    #expect(throws: BinaryError.overLimit) {
+      try version(of: LayoutLimits.nodesMax, tags: tags)
+    }
+    let nodes: [NodeID] = ids(LayoutLimits.nodesMax + 1)
     #expect(throws: BinaryError.overLimit) {
       try LayoutVersion(
-        number: 1, predecessor: nil, cluster: cluster, parameters: version.parameters,
-        roles: (nodes + [more]).map { AssignedRole(node: $0, role: gateway("a")) },
-        holders: Array(repeating: [more], count: LayoutVersion.partitionCount), endings: [])
+        number: 1, predecessor: nil, cluster: cluster, parameters: LayoutParameters(),
+        roles: nodes.map { AssignedRole(node: $0, role: gateway("a")) },
+        holders: Array(repeating: [nodes[0]], count: LayoutVersion.partitionCount), endings: [])
     }
   }
 

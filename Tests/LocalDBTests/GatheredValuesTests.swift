@@ -145,7 +145,9 @@ import Testing
           try transaction.put(tree, [UInt8(number)], [UInt8(round)])
           transaction.observeCommit(
             CommitObserver(
-              willCommit: { told.add("will", number) }, didEnd: { told.add("did", number) }))
+              willCommit: { told.add("will", number) }, wasUndone: { told.add("undone", number) },
+              didEnd: { told.add("did", number) }))
+          told.add("ran", number)
           if (number + round) % 3 == 0 { throw Refused() }
         }
       }
@@ -154,6 +156,9 @@ import Testing
       for event in ["will", "did"] {
         #expect(told.all(event).sorted() == kept, "\(event), round \(round)")
       }
+      // As often as a body ran and was not committed.
+      #expect(
+        told.all("ran").sorted() == (told.all("undone") + kept).sorted(), "round \(round)")
     }
   }
 
