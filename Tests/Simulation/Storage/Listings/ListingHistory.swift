@@ -84,21 +84,21 @@ struct ListingHistory: Sendable {
     }
     let shown = Set(page.entries)
     if let missing = required.subtracting(shown).sorted().first {
-      return "\(page): \(missing) is missing: \(history(below: missing, page.question))"
+      return "\(page): \(missing) is missing: \(history(below: missing, page))"
     }
     if let extra = shown.subtracting(allowed).sorted().first {
-      return "\(page): \(extra) is not there: \(history(below: extra, page.question))"
+      return "\(page): \(extra) is not there: \(history(below: extra, page))"
     }
     return nil
   }
 
-  private func history(below entry: String, _ question: Question) -> String {
-    let lines = changes.filter { Self.entry(of: $0.key, question) == entry }.sorted {
-      $0.key < $1.key
-    }
-    .map { key, changes in
-      "\(key) "
-        + changes.map { "\($0.isPut ? "put" : "deleted") \($0.span)" }.joined(separator: ", ")
+  /// The last changes that began before the end of a page, of the keys below an entry.
+  private func history(below entry: String, _ page: Page) -> String {
+    let keys = changes.keys.filter { Self.entry(of: $0, page.question) == entry }.sorted()
+    let lines = keys.map { key in
+      let begun = (changes[key] ?? []).filter { $0.span.start < page.span.end }.suffix(4)
+      return "\(key) "
+        + begun.map { "\($0.isPut ? "put" : "deleted") \($0.span)" }.joined(separator: ", ")
     }
     return lines.joined(separator: "; ")
   }

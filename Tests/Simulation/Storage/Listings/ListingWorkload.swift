@@ -11,7 +11,7 @@ final class ListingWorkload: StorageWorkload, @unchecked Sendable {
   private static let writerCount = 3
   private static let listerCount = 2
   /// Folders, one in another, one whose name begins as another's, and keys beside them that sort right before and behind.
-  private static let folders = ["", "a/", "a/b/", "a/b/c/", "a-", "a.b/", "ab/", "z/"]
+  private static let folders = ["", "a/", "a/b/", "a/b/c/", "a-", "a.b/", "a", "ab/", "z/"]
   private static let questions: [(prefix: String, delimiter: String)] = [
     ("", ""), ("", "/"), ("a", "/"), ("a/", "/"), ("a/b", "/"), ("a/b/", ""), ("", "b/"), ("z", ""),
     ("nothing", "/"), ("a", "."),
@@ -60,7 +60,8 @@ final class ListingWorkload: StorageWorkload, @unchecked Sendable {
   private func change(_ client: SimulatedS3Client) async {
     let folder = Self.folders[client.random.below(Self.folders.count)]
     let place = "\(folder)\(client.random.below(Self.keysAFolder))"
-    let key = "\(place).\(generations[place, default: 0])"
+    // "a0" is the first key that is not below "a/".
+    let key = generations[place].map { "\(place).\($0)" } ?? place
     let node = cluster.anyNode(client.random)
     let isPut = client.random.below(3) > 0
     values += 1
