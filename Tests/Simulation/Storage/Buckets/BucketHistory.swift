@@ -1,8 +1,8 @@
 // Whether what clients saw of one bucket name can be.
 //
-// A bucket is deleted only when it is empty, and nothing that was acknowledged may vanish with it. A deletion meets writers
-// on other nodes: then the bucket may reappear, and an object that was acknowledged is there (DESIGN.md, section 7, "Bucket
-// settings"). An unknown creation, deletion or upload may take effect at any time later.
+// A bucket is deleted only when it is empty, and nothing that was acknowledged may vanish with it. A deletion meets
+// writers on other nodes: then the bucket may reappear, and an object that was acknowledged is there (DESIGN.md,
+// section 7, "Bucket settings"). An unknown creation, deletion or upload may take effect at any time later.
 //
 // Invariants that are looked for:
 //   1. No acknowledged deletion of a bucket in which an object was, for certain.
@@ -43,10 +43,10 @@ struct BucketHistory: Sendable {
   var isSeenExact = true
   /// Whether two creations of one name at once end in one bucket.
   ///
-  /// On several nodes they need not: the later one is displaced (`name-<8 hex>`), and may claim the name again. On one node
-  /// they should, and do not yet: a claim of a name is taken for forgotten by whoever's clock has gone a minute ahead of
-  /// it (`Buckets.claimForgottenAfterMilliseconds`), and the first creation is acknowledged all the same. What a name
-  /// means from there on is not judged, but for what is lost in the end.
+  /// On several nodes they need not: the later one is displaced (`name-<8 hex>`), and may claim the name again. On
+  /// one node they should, and do not yet: a claim of a name is taken for forgotten by whoever's clock has gone a
+  /// minute ahead of it (`Buckets.claimForgottenAfterMilliseconds`), and the first creation is acknowledged all the
+  /// same. What a name means from there on is not judged, but for what is lost in the end.
   var isCreationExact = false
   private(set) var events: [BucketEvent] = []
 

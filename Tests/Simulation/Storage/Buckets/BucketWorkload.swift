@@ -90,8 +90,8 @@ final class BucketWorkload: StorageWorkload, @unchecked Sendable {
     return outcome
   }
 
-  /// Makes a bucket, rarely beside somebody who makes it too: then nobody knows which of the two it is, and the next name
-  /// is taken.
+  /// Makes a bucket, rarely beside somebody who makes it too: then nobody knows which of the two it is, and the next
+  /// name is taken.
   private func create(
     _ bucket: String, _ index: Int, _ client: SimulatedS3Client, _ node: SimulatedNode
   ) async {

@@ -1,9 +1,9 @@
 // Whether a page of a listing can be what a set of keys looked like.
 //
-// A page is judged by its own request alone: a key that was there during all of it, and lies between the first and the last
-// entry that the page covers, must be on it; one that was absent during all of it must not; of a key that changed
-// meanwhile, or may yet change, either is right. A common prefix is there as long as any key below it is. So the pages of
-// one listing need not be of one moment, as no promise says so.
+// A page is judged by its own request alone: a key that was there during all of it, and lies between the first and
+// the last entry that the page covers, must be on it; one that was absent during all of it must not; of a key that
+// changed meanwhile, or may yet change, either is right. A common prefix is there as long as any key below it is. So
+// the pages of one listing need not be of one moment, as no promise says so.
 
 /// A change of a key that was not refused.
 struct KeyChange: Sendable {
@@ -22,8 +22,8 @@ struct ListingHistory: Sendable {
 
   /// Whether `key` was there during all of `span`.
   ///
-  /// What counts are the changes that may be the last: those that began before the end, and that no other, ended before the
-  /// beginning, came after.
+  /// What counts are the changes that may be the last: those that began before the end, and that no other, ended
+  /// before the beginning, came after.
   func presence(of key: String, during span: Span) -> Presence {
     let begun = (changes[key] ?? []).filter { $0.span.start < span.end }
     let settled = begun.filter { $0.span.precedes(span) }
