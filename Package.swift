@@ -143,8 +143,8 @@ let package = Package(
     tests(
       "TablesTests",
       [
-        "Base", "Codecs", "Crypto", "LocalDB", "SimulatedCluster", "SimulatedWorld", "Tables",
-        "TestStorage",
+        "Base", "Codecs", "Crypto", "Layout", "LocalDB", "Mesh", "SimulatedCluster",
+        "SimulatedWorld", "Tables", "TestStorage",
       ]),
     tests(
       "ModelTests",

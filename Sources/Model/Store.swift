@@ -14,6 +14,10 @@ package final class Store: Sendable {
     package var partBytesMin = MultipartUploads.partBytesMin
     /// The greatest size of a part, and of an object that is uploaded whole; tests shrink it.
     package var uploadBytesMax = MultipartUploads.partBytesMax
+    /// Whether blocks reach other nodes, so that several nodes store what needs blocks.
+    ///
+    /// They do not yet: set by tests of what surrounds blocks.
+    package var hasDistantBlocks = false
     /// How long references of a superseded version stay: longer than a write that was overtaken may be tried
     /// again.
     ///

@@ -5,8 +5,8 @@
 //
 // Laws:
 //   1. What is not accepted, or fails, changes no row.
-//   2. What is accepted is accepted again, and then changes nothing (PutVersion and EndDeletion, invariant 2).
-//   3. Unless something was damaged from the start, fingerprints and counts are those of the rows.
+//   2. What is accepted is accepted again, and then changes nothing (PutVersion, invariant 2).
+//   3. Unless something was damaged from the start, the feed and the counts are those of the rows.
 //   4. The input of an operation that was decoded encodes to the same bytes.
 
 import Base
@@ -47,10 +47,11 @@ private struct ReplicaWorld: Sendable {
   static let bucket =
     BucketID([UInt8](repeating: 0x42, count: 32)) ?? BucketID(random: SeededRandom(seed: 1))
   static let partitionKey = ObjectPartition.key(bucket)
+  static let partition = UInt16(Partition.of(partitionKey))
   /// A minute before the time at which an input is played.
   private static let created = Timestamp(milliseconds: 1_789_999_940_000)
 
-  static let layout = LayoutStamp(newestKnown: 1, readFrom: 1)
+  static let layout = LayoutStamp(1)
 
   /// Its files are gone, but for the descriptors: nothing stays behind.
   private static let opened: (database: LocalDatabase, trees: [Tree])? = {
@@ -59,14 +60,13 @@ private struct ReplicaWorld: Sendable {
     defer { withExtendedLifetime(folder) {} }
     let runtime = SimulatedRuntime(seed: 1)
     guard (try? ReplicaWorld(database, runtime)) != nil else { return nil }
-    let tables = ["bucket", "object"].flatMap { name in
-      ["", "_tombstone", "_floor", "_fingerprint"].map { name + $0 }
-    }
+    let tables = ["bucket", "object"].flatMap { name in ["", "_floor"].map { name + $0 } }
     let names =
       tables
       + [
         "model_release", "model_manifest_release", "model_open", "model_usage",
-        "model_upload_bytes", "model_time", "table_settings",
+        "model_upload_bytes", "model_time", "feed", "feed_tombstone", "feed_dropped", "feed_start",
+        "feed_last",
       ]
     let trees = names.compactMap { try? database.tree($0) }
     // With the log and its index open for readers too.
@@ -139,7 +139,7 @@ private struct ReplicaWorld: Sendable {
     if kind == 3 { row.state = Register(.deleting, at: Self.created.next) }
     _ = try runtime.run { [row] in
       try await tables.buckets.merge(
-        [(RowKey(partitionKey: [], sortKey: Self.bucket.bytes), row)], origin: .repair)
+        [(RowKey(partitionKey: [], sortKey: Self.bucket.bytes), row)], origin: .feed)
     }
   }
 
@@ -178,12 +178,9 @@ private struct ReplicaWorld: Sendable {
   func request(_ step: Step) -> ReplicaRequest? {
     let (key, rest) = step.split
     switch step.kind {
-    case 0...4:
+    case 0...5:
       let name = tables.objectOperations[Int(step.kind)].name
       return object(.operate(name: name, partitionKey: Self.partitionKey, input: step.bytes))
-    case 5:
-      let name = tables.bucketOperations[0].name
-      return bucket(.operate(name: name, partitionKey: [], input: step.bytes))
     case 6, 7:
       let row = EncodedRow(
         key: RowKey(partitionKey: Self.partitionKey, sortKey: key), bytes: rest)
@@ -191,7 +188,7 @@ private struct ReplicaWorld: Sendable {
     case 8:
       let row = EncodedRow(
         key: RowKey(partitionKey: [], sortKey: Self.bucket.bytes), bytes: step.bytes)
-      return bucket(.merge([row], .repair))
+      return bucket(.merge([row], .feed))
     case 9:
       return object(
         .read([key, rest].map { RowKey(partitionKey: Self.partitionKey, sortKey: $0) }))
@@ -201,7 +198,7 @@ private struct ReplicaWorld: Sendable {
       let name = String(decoding: rest, as: UTF8.self)
       let table = rest.count.isMultiple(of: 2) ? "object" : name
       return ReplicaRequest(
-        table: table, partition: Partition.of(Self.partitionKey), layout: Self.layout,
+        table: table, partition: Self.partition, layout: Self.layout,
         body: .operate(name: name, partitionKey: Self.partitionKey, input: key))
     case 12:
       return object(
@@ -223,12 +220,12 @@ private struct ReplicaWorld: Sendable {
 
   private func object(_ body: ReplicaRequest.Body) -> ReplicaRequest {
     ReplicaRequest(
-      table: "object", partition: Partition.of(Self.partitionKey), layout: Self.layout, body: body)
+      table: "object", partition: Self.partition, layout: Self.layout, body: body)
   }
 
   private func bucket(_ body: ReplicaRequest.Body) -> ReplicaRequest {
     ReplicaRequest(
-      table: "bucket", partition: Partition.of([]), layout: Self.layout, body: body)
+      table: "bucket", partition: Partition.everywhere, layout: Self.layout, body: body)
   }
 
   /// What the replica says; `nil` when it fails.
@@ -238,8 +235,10 @@ private struct ReplicaWorld: Sendable {
 
   /// What a node does by itself: drops tombstones.
   func collect(_ step: Step) async {
-    let horizon = step.split.rest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
-    _ = try? await replica.collectTombstones(olderThan: Timestamp(rawValue: horizon))
+    let bound = step.split.rest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    for partition in [Self.partition, Partition.everywhere] {
+      _ = try? await replica.collectTombstones(of: partition, upTo: bound)
+    }
   }
 
   // MARK: Laws
@@ -272,11 +271,11 @@ private struct ReplicaWorld: Sendable {
   }
 
   /// That what is kept beside the rows is what they say.
-  func checkSums(checksFingerprints: Bool) throws {
+  func checkSums(checksFeed: Bool) throws {
     // Takes as long as all the rest.
-    if checksFingerprints {
-      try require(try tables.objects.fingerprintFaults().isEmpty, "fingerprints of objects")
-      try require(try tables.buckets.fingerprintFaults().isEmpty, "fingerprints of buckets")
+    if checksFeed {
+      let faults = try replica.feedFaults()
+      try require(faults.isEmpty, "the feed: \(faults)")
     }
     var expected = BucketUsage()
     var isOrdinary = true
@@ -312,9 +311,9 @@ extension Fuzzer {
     of: [
       "Model/Objects/PutVersion", "Model/Uploads/PutPart", "Model/Uploads/OpenUpload",
       "Model/Uploads/EndUpload",
-      "Model/Releasing/DropParts", "Model/Buckets/EndDeletion", "Model/Objects/KeyedInput",
+      "Model/Releasing/DropParts", "Model/Buckets/CheckQuota", "Model/Objects/KeyedInput",
       "Model/Releasing/ObjectJournal+Usage",
-      "Tables/LocalTable+Requests", "Tables/FloorTable",
+      "Tables/Local/LocalTable+Requests", "Tables/Local/FloorTable", "Tables/Feed/ChangeFeed",
     ]
   ) { input in
     let steps = Step.read(input)
@@ -323,10 +322,9 @@ extension Fuzzer {
     try ReplicaWorld.with(damage: damage, bucket: input[0]) { world in
       for step in steps {
         for operation in world.tables.objectOperations { try roundTrip(operation, step.bytes) }
-        for operation in world.tables.bucketOperations { try roundTrip(operation, step.bytes) }
       }
       try world.runtime.run { try await world.play(steps.filter { $0.kind < 14 }) }
-      if damage.isEmpty { try world.checkSums(checksFingerprints: choices(input).below(8) == 0) }
+      if damage.isEmpty { try world.checkSums(checksFeed: choices(input).below(8) == 0) }
     }
   }
 

@@ -135,8 +135,9 @@ import Testing
       _ = try await node.delete(bucket, "floor")
       try await node.settle()
       #expect(try node.liveReferences().isEmpty)
-      _ = try await node.blocks.references.collectTombstones(
-        olderThan: Timestamp(rawValue: .max), from: [], limit: 1000)
+      for partition in 0..<Partition.everywhere {
+        _ = try await node.replica.collectTombstones(of: partition, upTo: .max)
+      }
 
       Self.step(world, by: -Self.years)
       let id = try await node.store.uploads.create(

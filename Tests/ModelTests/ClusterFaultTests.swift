@@ -156,7 +156,7 @@ import Testing
           if let state, state.value == .deleting { mark = state.timestamp }
         }
         let taking = Pending(cluster.runtime) { [mark] in
-          try await parts.endDeletion(of: bucket.id, mark: mark ?? .zero, isConfirmed: false)
+          try await parts.endDeletion(of: bucket.id, mark: mark ?? .zero, as: .live)
         }
         let isDeleted = (try? await deletion.value) != nil
         _ = try? await taking.value

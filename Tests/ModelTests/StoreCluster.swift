@@ -10,9 +10,12 @@ import Tables
 typealias StoreCluster = ReplicaCluster<Node>
 
 extension StoreCluster {
-  convenience init(seed: UInt64, skews: [Int64] = [0, 0, 0]) throws {
+  convenience init(
+    seed: UInt64, skews: [Int64] = [0, 0, 0], hasDistantBlocks: Bool = true
+  ) throws {
     var options = Store.Options()
     options.inlineThresholdBytes = 64
+    options.hasDistantBlocks = hasDistantBlocks
     // Rows of buckets and keys are read from a node's own replica, which is behind a link here too: in truth nothing
     // is lost on that way.
     try self.init(SimulatedRuntime(seed: seed), skews: skews, lossPercent: 0) { _ in

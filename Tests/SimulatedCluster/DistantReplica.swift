@@ -14,6 +14,8 @@ package final class DistantReplica: TableReplica {
   package let isCut = Atomic(false)
   /// When set, answers come back as this instead.
   package let falsify = Mutex<(@Sendable (ReplicaResponse) -> ReplicaResponse)?>(nil)
+  /// Called with each request once the replica has answered it, before the answer travels.
+  package let didAnswer = Mutex<(@Sendable (ReplicaRequest) async throws -> Void)?>(nil)
   package let requestCount = Atomic(0)
   private let world: SimulatedRuntime
   private let delay: ClosedRange<Duration>
@@ -37,6 +39,7 @@ package final class DistantReplica: TableReplica {
     requestCount.wrappingAdd(1, ordering: .relaxed)
     try await travel(deadline)
     let response = try await local.perform(request, deadline: deadline)
+    if let hook = didAnswer.withLock({ $0 }) { try await hook(request) }
     try await travel(deadline)
     return falsify.withLock { $0?(response) } ?? response
   }

@@ -38,11 +38,19 @@ import Testing
     Register(timestamp: Timestamp(milliseconds: milliseconds), writer: 1, value: value)
   }
 
+  /// Drops the tombstones that the feed has up to `sequence`.
+  private func collect(upTo sequence: UInt64) async throws -> CollectedTombstones {
+    try await replica.collectTombstones(of: UInt16(Partition.of(partitionKey)), upTo: sequence)
+  }
+
   @Test func theBytesOnDiskAreTheDocumentedOnes() async throws {
     _ = try await table.merge(key("k"), row(1, "v"))
     _ = try await table.merge(key("l"), row(2, nil))
     var found: [String] = []
-    for name in ["register", "register_tombstone", "register_fingerprint", "register_floor"] {
+    for name in [
+      "register", "register_floor", "feed", "feed_tombstone", "feed_dropped", "feed_start",
+      "feed_last",
+    ] {
       try database.scan(database.tree(name)) { key, value in
         found.append("\(name) \(Hex.encode(key)) \(Hex.encode(value))")
         return true
@@ -50,25 +58,40 @@ import Testing
     }
     #expect(
       found == [
-        "register a4010203046b 0100" + "0100000000000100000000000000000001" + "010176",
-        "register a4010203046c 0100" + "010000000000020000000000000000000100",
-        "register_tombstone 0000000000020000a4010203046c ",
-        "register_fingerprint a410 3ee2a0063e57fe40c756a4b956b8c9e90000000000000001",
-        "register_fingerprint a414 6d5ad116516da32a091b13df6f2f4ac30000000000000001",
+        "register a4010203046b " + "02080000000000000001"
+          + "0100000000000100000000000000000001" + "010176",
+        "register a4010203046c " + "02080000000000000002" + "010000000000020000000000000000000100",
+        "feed 00a40000000000000001 " + "087265676973746572" + "a4010203046b",
+        "feed 00a40000000000000002 " + "087265676973746572" + "a4010203046c",
+        "feed_tombstone 00a40000000000000002 " + "087265676973746572" + "a4010203046c",
+        "feed_start 0000000000000001 0123456789abcdef0123456789abcdef",
+        "feed_last  0000000000000002",
+      ])
+    found = []
+    #expect(try await collect(upTo: 2).dropped == 1)
+    for name in ["register", "register_floor", "feed_tombstone", "feed_dropped"] {
+      try database.scan(database.tree(name)) { key, value in
+        found.append("\(name) \(Hex.encode(key)) \(Hex.encode(value))")
+        return true
+      }
+    }
+    #expect(
+      found.dropFirst() == [
+        "register_floor a4 0000000000020000", "feed_dropped 00a4 0000000000000002",
       ])
   }
 
   @Test func aStaleWriteStoresNothingAndTheRetryWins() async throws {
     #expect(try await table.merge(key("a"), row(5, "new")).isAccepted)
     #expect(
-      try await table.merge(key("a"), row(3, "old")) == .stale(Timestamp(milliseconds: 5)))
+      try await table.merge(key("a"), row(3, "old")) == .stale(Timestamp(milliseconds: 5), mayExist: false))
     #expect(try await table.get(key("a"))?.value == "new")
     runtime.wallStart = WallTime(milliseconds: 2)
     var attempts = 0
     _ = try await table.retryingStale { attempt in
       attempts += 1
       let row = Register(timestamp: attempt.timestamp, writer: 2, value: "later")
-      if attempts == 2 { #expect(attempt.replaces == Timestamp(milliseconds: 5)) }
+      if attempts == 2 { #expect(attempt.above == Timestamp(milliseconds: 5)) }
       return try await table.operate(
         SetRegister(schema: schema), partitionKey: partitionKey,
         input: .init(sortKey: Array("a".utf8), row: row))
@@ -81,7 +104,7 @@ import Testing
     _ = try await table.merge(key("b"), row(5, "held"))
     let outcome = try await table.merge(
       partitionKey: partitionKey, [(Array("a".utf8), row(4, "x")), (Array("b".utf8), row(4, "y"))])
-    #expect(outcome == .stale(Timestamp(milliseconds: 5)))
+    #expect(outcome == .stale(Timestamp(milliseconds: 5), mayExist: false))
     #expect(try await table.entry(key("a")) == nil)
     #expect(try schema.liveCount(database) == 1)
   }
@@ -89,10 +112,10 @@ import Testing
   @Test func anOperationThatIsNotAcceptedIsUndone() async throws {
     let outcome = try await table.operate(
       ChangeAndRefuse(), partitionKey: partitionKey, input: 7)
-    #expect(outcome == .refused(code: 256, payload: [7]))
+    #expect(outcome == .refused(code: 256, payload: [7], mayExist: false))
     #expect(try await table.entry(RowKey(partitionKey: partitionKey, sortKey: [7])) == nil)
     #expect(try schema.liveCount(database) == 0)
-    #expect(try local.fingerprintFaults().isEmpty)
+    #expect(try replica.feedFaults().isEmpty)
   }
 
   @Test func aDroppedTombstoneRaisesTheFloorAndOldWritesAreStale() async throws {
@@ -102,20 +125,22 @@ import Testing
     #expect(try await table.get(key("a")) == nil)
     #expect(try await table.entry(key("a")) != nil)
 
-    #expect(try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 9)).dropped == 0)
-    #expect(
-      try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10)).dropped == 1)
+    // The tombstone is the second change.
+    #expect(try await collect(upTo: 1).dropped == 0)
+    #expect(try await collect(upTo: 2).dropped == 1)
     #expect(try await table.entry(key("a")) == nil)
     #expect(try schema.liveCount(database) == 1)
-    #expect(try local.fingerprintFaults().isEmpty)
+    #expect(try replica.feedFaults().isEmpty)
 
     // The delete is forgotten and still holds.
-    #expect(try await table.merge(key("a"), row(7, "back")) == .stale(Timestamp(milliseconds: 9)))
+    #expect(
+      try await table.merge(key("a"), row(7, "back"))
+        == .stale(Timestamp(milliseconds: 9), mayExist: false))
     let input = SetRegister.Input(sortKey: Array("c".utf8), row: row(9, "x"))
     #expect(
       try await table.operate(
         SetRegister(schema: schema), partitionKey: partitionKey, input: input)
-        == .stale(Timestamp(milliseconds: 9)))
+        == .stale(Timestamp(milliseconds: 9), mayExist: false))
     #expect(try await table.merge(key("a"), row(10, "new")).isAccepted)
     // Repeating a write that is held is fine below the floor.
     #expect(try await table.merge(key("b"), row(5, "stays")).isAccepted)
@@ -124,12 +149,9 @@ import Testing
   @Test func aFloorWhoseTransactionFailedReachesTheDiskWithTheNextOne() async throws {
     _ = try await table.merge(key("a"), row(9, nil))
     try await database.write { try $0.put(schema.counts, RegisterSchema.dropFails, []) }
-    await #expect(throws: RegisterSchema.DropFailed.self) {
-      try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10))
-    }
+    await #expect(throws: RegisterSchema.DropFailed.self) { try await collect(upTo: 1) }
     try await database.write { try $0.delete(schema.counts, RegisterSchema.dropFails) }
-    #expect(
-      try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10)).dropped == 1)
+    #expect(try await collect(upTo: 1).dropped == 1)
     let floors = try database.tree("register_floor")
     #expect(
       try database.get(floors, [Partition.of(partitionKey)])
@@ -139,16 +161,15 @@ import Testing
   /// Tombstones are dropped 256 in a transaction.
   @Test func allOldTombstonesAreCollectedInOnePass() async throws {
     let rows = (0..<600).map { (key("\($0)"), row(Int64($0 % 7), nil)) }
-    _ = try await local.merge(rows, origin: .repair)
-    #expect(
-      try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10)).dropped == 600)
-    #expect(try local.fingerprintFaults().isEmpty)
+    _ = try await local.merge(rows, origin: .feed)
+    #expect(try await collect(upTo: .max).dropped == 600)
+    #expect(try replica.feedFaults().isEmpty)
   }
 
   @Test func rowsThatCannotBeReadDoNotStopTheCollectionOfOthers() async throws {
     // More than one transaction's worth of them, before the one that can be read.
     let damaged = (0..<300).map { (key("damaged \($0)"), row(1, nil)) }
-    _ = try await local.merge(damaged + [(key("whole"), row(2, nil))], origin: .repair)
+    _ = try await local.merge(damaged + [(key("whole"), row(2, nil))], origin: .feed)
     let rows = try database.tree("register")
     var keys: [[UInt8]] = []
     try database.scan(rows) { key, _ in
@@ -160,37 +181,26 @@ import Testing
         try transaction.put(rows, key, [0xFF])
       }
     }
-    let collected = try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10))
+    let collected = try await collect(upTo: .max)
     #expect(collected == .init(dropped: 1, unreadable: 300))
     #expect(try await table.entry(key("whole")) == nil)
     // They stay listed, for when they can be read again.
-    let again = try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10))
+    let again = try await collect(upTo: .max)
     #expect(again == .init(dropped: 0, unreadable: 300))
   }
 
-  @Test func floorsAndTheFingerprintKeySurviveARestart() async throws {
+  @Test func floorsAndTheFeedSurviveARestart() async throws {
     _ = try await table.merge(key("a"), row(9, nil))
     _ = try await table.merge(key("b"), row(10, "x"))
-    _ = try await replica.collectTombstones(olderThan: Timestamp(milliseconds: 10))
+    _ = try await collect(upTo: .max)
     let clock = HybridClock(runtime: runtime)
     let again = try LocalTableReplica(
       node: replica.node, database: database, clock: clock, random: runtime.random)
     let reopened = try again.register(schema)
-    #expect(try reopened.fingerprintFaults().isEmpty)
+    #expect(try again.feedFaults().isEmpty)
     #expect(
       try await reopened.merge([(key("a"), row(7, "back"))], origin: .client)
         == .stale(Timestamp(milliseconds: 9)))
-  }
-
-  @Test func theCollectorKeepsYoungTombstones() async throws {
-    let now = runtime.wallNow.milliseconds
-    _ = try await table.merge(key("young"), row(now - 3_500_000, nil))
-    _ = try await table.merge(key("old"), row(now - 3_700_000, nil))
-    let collector = TombstoneCollector(
-      replica: replica, placement: SoleNodePlacement(replica), runtime: runtime, logger: .disabled)
-    #expect(try await collector.collect() == 1)
-    #expect(try await table.entry(key("young")) != nil)
-    #expect(try await table.entry(key("old")) == nil)
   }
 
   @Test func fingerprintsDoNotDependOnTheOrderOfWrites() async throws {
@@ -201,21 +211,21 @@ import Testing
       random: FixedRandom())
     let twinTable = try twin.register(RegisterSchema(other))
     let rows = (0..<50).map { (key("\($0 % 20)"), row(Int64($0), $0 % 3 == 0 ? nil : "\($0)")) }
-    for entry in rows { _ = try await local.merge([entry], origin: .repair) }
-    for entry in rows.reversed() { _ = try await twinTable.merge([entry], origin: .repair) }
-    let partition = Partition.of(partitionKey)
-    var total: UInt64 = 0
-    for bucket in UInt8(0)..<64 {
-      let mine = try database.read {
-        try local.fingerprint(partition: partition, bucket: bucket, in: $0)
-      }
-      let theirs = try other.read {
-        try twinTable.fingerprint(partition: partition, bucket: bucket, in: $0)
-      }
-      #expect(mine == theirs)
-      total += mine.rowCount
-    }
-    #expect(total == 20)
+    for entry in rows { _ = try await local.merge([entry], origin: .feed) }
+    for entry in rows.reversed() { _ = try await twinTable.merge([entry], origin: .feed) }
+    let hasher = RowHasher(secret: [UInt8](repeating: 7, count: 32))
+    let request = FingerprintRequest(partition: UInt16(Partition.of(partitionKey)))
+    let mine = try FeedSource(replica) { hasher }.fingerprints(request)
+    let theirs = try FeedSource(twin) { hasher }.fingerprints(request)
+    #expect(mine.tables == theirs.tables)
+    #expect(mine.tables.map(\.fingerprint.rowCount) == [20])
+    #expect(mine.head == 50)
+    // Another secret, other sums: no client knows which rows have the same.
+    let strange = RowHasher(secret: [UInt8](repeating: 8, count: 32))
+    let others = try FeedSource(replica) { strange }.fingerprints(request)
+    #expect(others.tables[0].fingerprint.sum != mine.tables[0].fingerprint.sum)
+    _ = try await twinTable.merge([(key("1"), row(60, "more"))], origin: .feed)
+    #expect(try FeedSource(twin) { hasher }.fingerprints(request).tables != mine.tables)
   }
 
   /// Set back behind the timestamp of a retry, and set back and forth until the answer is there.
@@ -267,8 +277,7 @@ import Testing
     #expect(try await merge("merged", "old").isAccepted)
     if leavingAFloorAhead {
       #expect(try await put("gone", nil).isAccepted)
-      #expect(
-        try await replica.collectTombstones(olderThan: Timestamp(rawValue: .max)).dropped == 1)
+      #expect(try await collect(upTo: .max).dropped == 1)
     }
     runtime.wallStart.milliseconds -= 7_200_000
     #expect(try await put("new", "1").isAccepted)
@@ -281,7 +290,7 @@ import Testing
     }
     #expect(values == ["1", "2", "3", "4"])
     let ahead = row(runtime.wallNow.milliseconds + 3 * 3_600_000, "ahead")
-    guard case .refused(RefusalCode.clockAhead, _) = try await table.merge(key("x"), ahead) else {
+    guard case .refused(RefusalCode.clockAhead, _, _) = try await table.merge(key("x"), ahead) else {
       Issue.record("a write far ahead was taken")
       return
     }

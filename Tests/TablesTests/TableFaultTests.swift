@@ -62,7 +62,7 @@ import Testing
       try await runtime.sleep(for: .seconds(60))
       for node in cluster.nodes {
         #expect(node.coordinator.outstandingCalls == 0, "late calls remain (seed \(seed))")
-        #expect(try node.local.fingerprintFaults().isEmpty, "seed \(seed)")
+        #expect(try node.replica.feedFaults().isEmpty, "seed \(seed)")
       }
     }
     let problems = history.problems.withLock { $0 }

@@ -34,7 +34,7 @@ import Testing
         }
         #expect(found == expected, "seed \(seed) \(query)")
         if runtime.worldRandom.below(2) == 0 {
-          for node in cluster.nodes { #expect(try node.local.fingerprintFaults().isEmpty) }
+          for node in cluster.nodes { #expect(try node.replica.feedFaults().isEmpty) }
         }
       }
     }
@@ -82,7 +82,7 @@ import Testing
         newest[sortKey] = row
         for (index, node) in nodes.enumerated() where index != missing || random.below(2) == 0 {
           _ = try await node.local.merge(
-            [(RowKey(partitionKey: partitionKey, sortKey: sortKey), row)], origin: .repair)
+            [(RowKey(partitionKey: partitionKey, sortKey: sortKey), row)], origin: .feed)
         }
       }
     }

@@ -70,6 +70,8 @@ extension StoreParts {
   ///
   /// - Throws: `onlyInline`: blocks are not stored on several nodes yet.
   func requireBlocks() throws(ModelError) {
-    guard objects.isSole else { throw .onlyInline(maxBytes: options.inlineThresholdBytes) }
+    guard objects.isSole || options.hasDistantBlocks else {
+      throw .onlyInline(maxBytes: options.inlineThresholdBytes)
+    }
   }
 }

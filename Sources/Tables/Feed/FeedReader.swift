@@ -65,6 +65,8 @@ final class FeedReader: Sendable {
     var since: UInt64 = 0
     /// What the source was told last of whether this node is catching up.
     var told: Bool?
+    /// How often what is known of the source was forgotten: a round that began before says nothing any more.
+    var era = 0
   }
 
   let source: NodeID
@@ -111,6 +113,7 @@ final class FeedReader: Sendable {
       state.ended = []
       state.unreported = Set(state.cursors.keys)
       state.told = nil
+      state.era += 1
     }
   }
 
@@ -137,9 +140,9 @@ final class FeedReader: Sendable {
   /// - Throws: What the network and the database throw; what was read is merged or thrown away, and not reported.
   func round(_ plan: FeedPlan, isCatchingUp: () -> Bool) async throws {
     repeat {
-      let (since, reports) = state.withLock { state in
+      let (era, since, reports) = state.withLock { state in
         (
-          state.since,
+          state.era, state.since,
           state.unreported.sorted().map { FeedPosition(partition: $0, cursor: state.cursors[$0]) }
         )
       }
@@ -149,13 +152,17 @@ final class FeedReader: Sendable {
           layout: plan.layout, since: since, isCatchingUp: isBehind, reports: reports),
         of: source)
       state.withLock { state in
+        guard state.era == era else { return }
         state.told = isBehind
         for report in reports where state.cursors[report.partition] == report.cursor {
           state.unreported.remove(report.partition)
         }
       }
       try await read(behind(answer, plan, isFirst: since == 0), plan)
-      state.withLock { $0.since = max($0.since, answer.last) }
+      state.withLock { state in
+        guard state.era == era else { return }
+        state.since = max(state.since, answer.last)
+      }
     } while hasReports(isCatchingUp())
   }
 
@@ -351,6 +358,7 @@ final class FeedReader: Sendable {
       state.unreported.remove(partition)
       state.ended.remove(partition)
       state.since = 0
+      state.era += 1
     }
   }
 }

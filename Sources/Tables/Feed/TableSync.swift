@@ -170,6 +170,8 @@ package final class TableSync: Sendable {
         do {
           try await source.reader.round(plan) { self.isCatchingUp }
           refresh()
+          // With other traffic there are no pings: then the source is asked now and then, and not again at once.
+          try await source.bell.sleep(until: runtime.now + Self.pause, on: runtime)
         } catch is CancellationError {
           return
         } catch {

@@ -7,8 +7,11 @@
 
 import LocalDB
 
-/// A write or a read whose sender does not know this replica's layout; nothing was done.
-package struct StaleLayout: Error, Sendable {}
+/// A write or a read whose sender does not know a replica's layout; that replica did nothing.
+package struct StaleLayout: Error, Sendable {
+  /// Of a write to several replicas: whether another one has stored it, or may have.
+  package var mayExist = false
+}
 
 /// The newest layout version that this replica knows.
 package struct LayoutFence: Sendable {

@@ -18,7 +18,9 @@ package struct StoredRow {
   /// Reads `stored`, which the parts point into.
   package init(_ stored: UnsafeRawBufferPointer) throws(BinaryError) {
     var reader = BinaryReader(stored)
-    _ = try reader.version(upTo: Self.format)
+    let format = try reader.version(upTo: Self.format)
+    // Rows of the first format had no place in a feed.
+    guard format == Self.format else { throw .unknownVersion(format) }
     local = try reader.view(reader.count(max: Self.localBytesMax))
     guard local.count >= 8 else { throw .truncated }
     sequence = UInt64(bigEndian: local.loadUnaligned(as: UInt64.self))

@@ -50,4 +50,13 @@ package enum WriteOutcome: Equatable, Sendable {
     case .stale(_, let mayExist), .refused(_, _, let mayExist): mayExist
     }
   }
+
+  /// The same, where a copy that was sent before may be on some replica.
+  var afterCopies: WriteOutcome {
+    switch self {
+    case .accepted: self
+    case .stale(let timestamp, _): .stale(timestamp, mayExist: true)
+    case .refused(let code, let payload, _): .refused(code: code, payload: payload, mayExist: true)
+    }
+  }
 }

@@ -152,10 +152,8 @@ public final class Table<Schema: TableSchema>: Sendable {
       }
     }
     let encoded = entries.map { EncodedRow(key: $0.0, bytes: schema.encode($0.1)) }
-    return try await again(partition(of: partitionKey)) { group, _ in
-      var request = request(.merge(encoded, .client), group)
+    return try await send(.merge(encoded, .client), partitionKey) { request in
       request.above = above ?? .zero
-      return try await coordinator.write(request, to: group.replicas)
     }
   }
 
@@ -180,11 +178,9 @@ public final class Table<Schema: TableSchema>: Sendable {
     }
     let body = body(operation, partitionKey, input)
     let companion = companion()
-    return try await again(partition(of: partitionKey)) { group, _ in
-      var request = request(body, group)
+    return try await send(body, partitionKey) { request in
       request.above = above ?? .zero
       request.companion = companion
-      return try await coordinator.write(request, to: group.replicas)
     }
   }
 
@@ -209,6 +205,27 @@ public final class Table<Schema: TableSchema>: Sendable {
     return try await again(partition(of: partitionKey)) { group, _ in
       try await coordinator.writeToAll(request(body, group), to: group.replicas).map { $0.1 }
     }
+  }
+
+  /// Sends a write to its replicas, and the same bytes again to those of a newer layout.
+  ///
+  /// Whatever the last of them say, a replica that had taken an earlier copy has it.
+  private nonisolated(nonsending) func send(
+    _ body: ReplicaRequest.Body, _ partitionKey: [UInt8],
+    _ complete: (inout ReplicaRequest) -> Void
+  ) async throws -> WriteOutcome {
+    var mayExist = false
+    let outcome = try await again(partition(of: partitionKey)) { group, _ in
+      var request = request(body, group)
+      complete(&request)
+      do {
+        return try await coordinator.write(request, to: group.replicas)
+      } catch let stale as StaleLayout {
+        mayExist = mayExist || stale.mayExist
+        throw stale
+      }
+    }
+    return mayExist ? outcome.afterCopies : outcome
   }
 
   // MARK: Requests

@@ -91,11 +91,11 @@ public final class TableCoordinator: Sendable {
       switch tally.verdict {
       case .decided(let outcome):
         if outcome.isAccepted || tally.isAccepted || !tally.isWaiting || !isPatient {
-          if isStale, !outcome.isAccepted { throw StaleLayout() }
+          if isStale, !outcome.isAccepted { throw StaleLayout(mayExist: tally.mayExist) }
           return outcome
         }
       case .unavailable:
-        if isStale { throw StaleLayout() }
+        if isStale { throw StaleLayout(mayExist: tally.mayExist) }
         throw unavailable(request, tally.reason)
       case .open: break
       }

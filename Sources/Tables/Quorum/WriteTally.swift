@@ -80,7 +80,7 @@ struct WriteTally {
   }
 
   /// Whether a replica has stored the write, or may have.
-  private var mayExist: Bool {
+  var mayExist: Bool {
     isAccepted || sets.contains { $0.nodes.contains { votes[$0] == .failed } } || isWaiting
   }
 
