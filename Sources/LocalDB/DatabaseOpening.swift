@@ -18,7 +18,7 @@ struct DatabaseOpening {
   /// `Gran`, so that file(1) and we know the file.
   private static let applicationID = 0x4772_616E
   /// The format of docs/formats/metadata-database.md.
-  private static let format = 2
+  private static let format = 3
 
   let options: LocalDatabase.Options
   let file: String

@@ -135,12 +135,3 @@ extension StoreParts {
     return try await buckets.current(key) ?? changed
   }
 }
-
-extension Bucket {
-  /// The same bucket, known at another state.
-  func with(_ row: BucketRow) -> Bucket {
-    Bucket(
-      id: id, created: created, globalAliases: globalAliases, localAliases: localAliases,
-      grants: grants, quota: quota, row: row)
-  }
-}

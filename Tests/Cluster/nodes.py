@@ -49,12 +49,14 @@ class AdminSocket(http.client.HTTPConnection):
 
 class Node(Server):
     """A node of a cluster. `wrapper` begins every start: a network namespace, say. `public` is its configured public
-    address; where it listens unless given, None for none. `program` is another build of it."""
+    address; where it listens unless given, None for none. `program` is another build of it; `s3_host` is where clients reach it."""
 
-    def __init__(self, folder, name, host="127.0.0.1", wrapper=(), bootstrap=(), public="", program=None):
+    def __init__(self, folder, name, host="127.0.0.1", wrapper=(), bootstrap=(), public="", program=None,
+                 s3_host="127.0.0.1"):
         self.build = program
         self.name, self.bootstrap, self.public = name, list(bootstrap), public
         self.rpc_host, self.rpc_port, self.wrapper = host, free_port(), list(wrapper)
+        self.s3_host = s3_host
         super().__init__(folder)
 
     @property
@@ -73,7 +75,7 @@ node_name = "{self.name}"
 bind = "{self.rpc_host}:{self.rpc_port}"
 public_addresses = {[public] if public else []}
 [s3]
-bind = "127.0.0.1:{self.port}"
+bind = "{self.s3_host}:{self.port}"
 [web]
 bind = "127.0.0.1:{free_port()}"
 [admin]

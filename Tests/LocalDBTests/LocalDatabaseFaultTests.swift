@@ -38,11 +38,11 @@ import Testing
 
   @Test func refusesANewerDatabaseAndLeavesIt() throws {
     try folder.open().close()
-    run("PRAGMA user_version=3")
-    #expect(throws: LocalDBError.newerDatabase(path: file, found: 3, supported: 2)) {
+    run("PRAGMA user_version=4")
+    #expect(throws: LocalDBError.newerDatabase(path: file, found: 4, supported: 3)) {
       try folder.open()
     }
-    run("PRAGMA user_version=2")
+    run("PRAGMA user_version=3")
     try folder.open().close()
   }
 

@@ -17,7 +17,7 @@ import Testing
 
     let file = folder.path + "/meta/metadata.sqlite"
     #expect(rows(file, "PRAGMA application_id") == ["1198678382"])
-    #expect(rows(file, "PRAGMA user_version") == ["2"])
+    #expect(rows(file, "PRAGMA user_version") == ["3"])
     #expect(rows(file, "PRAGMA page_size") == ["8192"])
     #expect(rows(file, "PRAGMA journal_mode") == ["wal"])
     #expect(

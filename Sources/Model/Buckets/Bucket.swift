@@ -37,27 +37,70 @@ package struct Bucket: Equatable, Sendable {
     package var permissions: Permissions
   }
 
-  package let id: BucketID
-  package let created: WallTime
-  /// Names that every key sees, sorted.
-  package let globalAliases: [String]
-  /// Names that one key sees, sorted by key and name.
-  package let localAliases: [LocalAlias]
-  /// The keys with at least one right, sorted by key.
-  package let grants: [Grant]
-  package let quota: BucketQuota
-  /// The bucket's row as it was read; travels with writes of objects.
-  let row: BucketRow
+  /// A class, as everything that handles a request holds it.
+  private final class Facts: Sendable {
+    let created: WallTime
+    let globalAliases: [String]
+    let localAliases: [LocalAlias]
+    let grants: [Grant]
+    let row: BucketRow
 
-  /// The state that is known of it.
-  var stamp: BucketStamp { row.stamp }
+    init(
+      created: WallTime, globalAliases: [String], localAliases: [LocalAlias], grants: [Grant],
+      row: BucketRow
+    ) {
+      self.created = created
+      self.globalAliases = globalAliases
+      self.localAliases = localAliases
+      self.grants = grants
+      self.row = row
+    }
+  }
+
+  package let id: BucketID
+  package let quota: BucketQuota
+  /// The state that is known of it; travels with writes of objects.
+  let stamp: BucketStamp
+  private let facts: Facts
+
+  package var created: WallTime { facts.created }
+  /// Names that every key sees, sorted.
+  package var globalAliases: [String] { facts.globalAliases }
+  /// Names that one key sees, sorted by key and name.
+  package var localAliases: [LocalAlias] { facts.localAliases }
+  /// The keys with at least one right, sorted by key.
+  package var grants: [Grant] { facts.grants }
+
+  /// A bucket with the row that was read, and what its names mean now.
+  init(
+    id: BucketID, globalAliases: [String], localAliases: [LocalAlias], grants: [Grant],
+    row: BucketRow
+  ) {
+    self.id = id
+    quota = row.quota.value
+    stamp = row.stamp
+    facts = Facts(
+      created: row.createdWall, globalAliases: globalAliases, localAliases: localAliases,
+      grants: grants, row: row)
+  }
+
+  package static func == (left: Self, right: Self) -> Bool {
+    left.id == right.id && left.facts.row == right.facts.row
+      && left.globalAliases == right.globalAliases && left.localAliases == right.localAliases
+  }
+
+  /// The same bucket, known at another state.
+  func with(_ row: BucketRow) -> Bucket {
+    Bucket(
+      id: id, globalAliases: globalAliases, localAliases: localAliases, grants: grants, row: row)
+  }
 
   /// The row, for replicas that know an older one.
   var companion: CompanionRow {
     CompanionRow(
       table: BucketSchema.tableName,
       row: EncodedRow(
-        key: RowKey(partitionKey: [], sortKey: id.bytes), bytes: row.encoded))
+        key: RowKey(partitionKey: [], sortKey: id.bytes), bytes: facts.row.encoded))
   }
 
   /// What the key may do here; nothing when it has no grant.

@@ -139,8 +139,7 @@ package final class Buckets: Sendable {
       return permissions.isEmpty ? nil : .init(accessKeyID: entry.key, permissions: permissions)
     }
     return Bucket(
-      id: id, created: row.createdWall, globalAliases: global.sorted(), localAliases: local,
-      grants: grants, quota: row.quota.value, row: row)
+      id: id, globalAliases: global.sorted(), localAliases: local, grants: grants, row: row)
   }
 
   /// What the later of two buckets that were created with one name is called.

@@ -4,7 +4,7 @@
 //   feed_tombstone   the same of rows that are tombstones
 //   feed_dropped     partition (u16)                   ->   the highest sequence of a tombstone that was dropped
 //   feed_start       first sequence (u64)              ->   start ID: which runs of this database there were
-//   feed_last        nothing                           ->   the highest sequence that was given
+//   feed_last        nothing                           ->   the highest sequence of an entry that was removed for good
 //
 // There is one sequence for the whole database. A row has one entry, that of its last change: its sequence lies in the
 // local part of the stored row, so that the entry before can be removed when the row changes again. So the feed has as
@@ -82,7 +82,14 @@ package final class ChangeFeed: Sendable {
     startTree = try database.tree("feed_start")
     lastTree = try database.tree("feed_last", gathering: true)
     let (entries, startTree, lastTree) = (entries, startTree, lastTree)
-    let last = try database.get(lastTree, []) { try Self.number($0) } ?? 0
+    let heads = try database.read { transaction in
+      try (0...Partition.everywhere).map { partition in
+        try Self.head(of: partition, entries, in: transaction)
+      }
+    }
+    // The entry of the highest sequence may be gone.
+    let last = max(
+      try database.get(lastTree, []) { try Self.number($0) } ?? 0, heads.max() ?? 0)
     guard last < .max else { throw Self.damaged("the last sequence") }
     var starts: [(first: UInt64, id: FeedStart)] = []
     try database.scan(startTree) { key, value in
@@ -98,11 +105,6 @@ package final class ChangeFeed: Sendable {
     starts.append(start)
     try database.writeBlocking { transaction in
       try transaction.put(startTree, Self.bytes(start.first), start.id.bytes)
-    }
-    let heads = try database.read { transaction in
-      try (0...Partition.everywhere).map { partition in
-        try Self.head(of: partition, entries, in: transaction)
-      }
     }
     state = Mutex(State(given: last, heads: heads, starts: starts))
     committed = Atomic(last)
@@ -155,19 +157,27 @@ package final class ChangeFeed: Sendable {
     let (key, value) = (Self.key(partition, sequence), Self.encode(row))
     try transaction.put(entries, key, value)
     if isTombstone { try transaction.put(tombstones, key, value) }
-    try transaction.put(lastTree, [], Self.bytes(sequence))
   }
 
   /// Removes the entry of a tombstone that is dropped.
   func drop(_ partition: UInt16, _ sequence: UInt64, in transaction: WriteTransaction) throws {
-    try remove(partition, (sequence, true), in: transaction)
+    try forget(partition, (sequence, true), in: transaction)
     let name = Self.bytes(partition)
     let before = try transaction.get(droppedTree, name) { try Self.number($0) } ?? 0
     if sequence > before { try transaction.put(droppedTree, name, Self.bytes(sequence)) }
   }
 
-  /// Removes the entry of a row.
-  func remove(
+  /// Removes the entry of a row that is no more.
+  func forget(
+    _ partition: UInt16, _ former: (sequence: UInt64, isTombstone: Bool),
+    in transaction: WriteTransaction
+  ) throws {
+    try remove(partition, former, in: transaction)
+    let last = try transaction.get(lastTree, []) { try Self.number($0) } ?? 0
+    if former.sequence > last { try transaction.put(lastTree, [], Self.bytes(former.sequence)) }
+  }
+
+  private func remove(
     _ partition: UInt16, _ former: (sequence: UInt64, isTombstone: Bool),
     in transaction: WriteTransaction
   ) throws {

@@ -72,7 +72,7 @@ extension LocalTable {
     }
     for (diskKey, held) in keys {
       try transaction.delete(rows, diskKey)
-      try feed.remove(
+      try feed.forget(
         Partition.everywhere,
         (held.sequence, schema.tombstoneTimestamp(held.row) != nil), in: transaction)
       guard

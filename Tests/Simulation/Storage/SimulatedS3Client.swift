@@ -58,7 +58,7 @@ final class SimulatedS3Client: @unchecked Sendable {
   }
 
   /// The dial failed: nothing was sent.
-  private struct NotDialled: Error { let reason: any Error }
+  private struct NotDialled: Error {}
 
   /// Sends a request to `node`.
   ///
@@ -81,8 +81,7 @@ final class SimulatedS3Client: @unchecked Sendable {
     if !query.isEmpty { target += "?" + FormCoding.serialize(query) }
     do {
       return try await exchange(method, node, target, headers, body)
-    } catch let error as NotDialled {
-      _ = error
+    } catch is NotDialled {
       return .refused(S3Refusal(status: 0, code: S3Refusal.notDialled))
     } catch { return .unknown("\(error)") }
   }
@@ -103,7 +102,7 @@ final class SimulatedS3Client: @unchecked Sendable {
       let client = HTTPClient(options: options, runtime: host) { _, deadline in
         do {
           return try await host.network.connect(to: address, deadline: deadline)
-        } catch { throw NotDialled(reason: error) }
+        } catch { throw NotDialled() }
       }
       let response = try await client.request(
         method, .tcp(host: node.name, port: Self.port), target, headers: sent, body: .bytes(body))

@@ -24,6 +24,8 @@ final class StorageCluster: @unchecked Sendable {
     var downMax: Int { nodeCount == 1 ? 1 : (nodeCount - 1) / 2 }
     /// Within which time every node follows a right that was withdrawn; `nil` if only once all is healed.
     var withdrawalMax: Duration? { nodeCount == 1 ? .zero : nil }
+    /// Whether two creations of one bucket name at once end in one bucket: see `BucketHistory.isCreationExact`.
+    var isCreationExact = false
     /// Whether a quota holds to the object: on one node nothing is counted late.
     var isQuotaExact: Bool { nodeCount == 1 }
   }

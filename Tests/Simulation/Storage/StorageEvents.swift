@@ -1,5 +1,5 @@
-// What happens to a cluster that stores, as the seed chooses: deaths, long absences, cuts between nodes and between a client
-// and a node, clocks that step or are in 2099, disks that become slow.
+// What happens to a cluster that stores, as the seed chooses: deaths, long absences, cuts between nodes and between a
+// client and a node, clocks that step or are in 2099, disks that become slow.
 
 import Base
 import Reactor

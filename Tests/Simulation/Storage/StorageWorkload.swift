@@ -1,5 +1,5 @@
-// What clients do to a cluster, and what they must have seen: one file a workload, each with the parts that FoundationDB's
-// workloads have. All of them run at once, beside the events of StorageEvents.swift.
+// What clients do to a cluster, and what they must have seen: one file a workload, each with the parts that
+// FoundationDB's workloads have. All of them run at once, beside the events of StorageEvents.swift.
 
 import Base
 import SimulatedWorld

@@ -1,8 +1,8 @@
 // Whether what clients saw of one bucket name can be.
 //
-// A bucket is deleted only when it is empty, and nothing that was acknowledged may vanish with it. A deletion meets writers
-// on other nodes: then the bucket may reappear, and an object that was acknowledged is there (DESIGN.md, section 7, "Bucket
-// settings"). An unknown creation, deletion or upload may take effect at any time later.
+// A bucket is deleted only when it is empty, and nothing that was acknowledged may vanish with it. A deletion meets
+// writers on other nodes: then the bucket may reappear, and an object that was acknowledged is there (DESIGN.md,
+// section 7, "Bucket settings"). An unknown creation, deletion or upload may take effect at any time later.
 //
 // Invariants that are looked for:
 //   1. No acknowledged deletion of a bucket in which an object was, for certain.
@@ -41,10 +41,12 @@ struct BucketEvent: Sendable {
 struct BucketHistory: Sendable {
   /// Whether a node's own "yes" must be up to date: one node's is, and others follow a deletion within a gossip round.
   var isSeenExact = true
-  /// Whether a creation proves that the bucket is there also when another one of its name was under way.
+  /// Whether two creations of one name at once end in one bucket.
   ///
-  /// Not yet: a claim of a name is taken for forgotten by whoever's clock is a minute ahead of it
-  /// (`Buckets.claimForgottenAfterMilliseconds`), and the first creation is acknowledged all the same.
+  /// On several nodes they need not: the later one is displaced (`name-<8 hex>`), and may claim the name again. On
+  /// one node they should, and do not yet: a claim of a name is taken for forgotten by whoever's clock has gone a
+  /// minute ahead of it (`Buckets.claimForgottenAfterMilliseconds`), and the first creation is acknowledged all the
+  /// same. What a name means from there on is not judged, but for what is lost in the end.
   var isCreationExact = false
   private(set) var events: [BucketEvent] = []
 
@@ -55,9 +57,11 @@ struct BucketHistory: Sendable {
   }
 
   func violation() -> String? {
+    let dispute = isCreationExact ? .max : firstDispute()
     for event in events {
       let fault: String? =
         switch event.kind {
+        case _ where event.span.end > dispute: nil
         case .deleteBucket where event.ending == .acknowledged: object(in: event)
         case .denied: existence(before: event)
         case .put where event.ending == .acknowledged: absence(before: event)
@@ -98,8 +102,7 @@ struct BucketHistory: Sendable {
     let proof = events.first { proof in
       guard proof.ending == .acknowledged, proof.span.precedes(denial.span) else { return false }
       switch proof.kind {
-      case .create where isCreationExact || !hasRival(proof): break
-      case .put: break
+      case .create, .put: break
       default: return false
       }
       return !events.contains {
@@ -110,12 +113,14 @@ struct BucketHistory: Sendable {
     return proof.map { "it was there: \($0.kind) \($0.span)" }
   }
 
-  /// Whether another creation was under way.
-  private func hasRival(_ creation: BucketEvent) -> Bool {
-    events.contains {
-      $0.kind == .create && $0.span != creation.span && !$0.span.precedes(creation.span)
-        && !creation.span.precedes($0.span)
+  /// When the first two creations met: from there on the name may mean one of two buckets.
+  private func firstDispute() -> Moment {
+    let spans = events.filter { $0.kind == .create }.map(\.span)
+    let met = spans.indices.flatMap { index in
+      spans[(index + 1)...].filter { !$0.precedes(spans[index]) && !spans[index].precedes($0) }
+        .map { max($0.start, spans[index].start) }
     }
+    return met.min() ?? .max
   }
 
   /// A deletion before `use` after which nothing can have made the bucket again.

@@ -19,8 +19,8 @@ final class BucketWorkload: StorageWorkload, @unchecked Sendable {
   /// How often a name was given up for the next one, as nothing is certain any more of one that may yet be deleted.
   private var generations: [Int]
   private var values = 0
-  /// Deletions of buckets under way.
-  private var deleting: [String: Int] = [:]
+  /// Creations and deletions of buckets under way.
+  private var (creating, deleting): ([String: Int], [String: Int]) = ([:], [:])
 
   init(_ cluster: StorageCluster) {
     self.cluster = cluster
@@ -41,11 +41,11 @@ final class BucketWorkload: StorageWorkload, @unchecked Sendable {
 
   private func step(_ client: SimulatedS3Client) async {
     let index = client.random.below(Self.nameCount)
-    let bucket = "bucket-\(index)-\(generations[index])"
+    let bucket = name(index)
     let node = cluster.anyNode(client.random)
     let known = objects[bucket] ?? []
     switch client.random.below(12) {
-    case 0, 1: await create(bucket, client, node)
+    case 0, 1: await create(bucket, index, client, node)
     case 2...4: await put(bucket, client, node)
     case 5...7: await get(bucket, known.last ?? "nothing", client, node)
     case 8: await deleteOne(bucket, client, node)
@@ -53,15 +53,21 @@ final class BucketWorkload: StorageWorkload, @unchecked Sendable {
       // Of an emptied bucket a deletion has a chance; beside it others write.
       while await deleteOne(bucket, client, node) {}
       let outcome = await deleteBucket(bucket, client, node)
-      if outcome == .unknown { generations[index] += 1 }
+      let isPresent = bucket == name(index)
+      if isPresent, outcome == .unknown { generations[index] += 1 }
     }
   }
+
+  /// The bucket of `index` that is in use.
+  private func name(_ index: Int) -> String { "bucket-\(index)-\(generations[index])" }
 
   // MARK: Operations
 
   private func note(_ bucket: String, _ kind: BucketEvent.Kind, _ span: Span, _ ending: Ending) {
     if histories[bucket] == nil {
-      histories[bucket] = BucketHistory(isSeenExact: cluster.nodes.count == 1)
+      histories[bucket] = BucketHistory(
+        isSeenExact: cluster.options.nodeCount == 1,
+        isCreationExact: cluster.options.isCreationExact)
     }
     histories[bucket]?.add(BucketEvent(kind: kind, span: span, ending: ending))
   }
@@ -84,13 +90,21 @@ final class BucketWorkload: StorageWorkload, @unchecked Sendable {
     return outcome
   }
 
+  /// Makes a bucket, rarely beside somebody who makes it too: then nobody knows which of the two it is, and the next
+  /// name is taken.
   private func create(
-    _ bucket: String, _ client: SimulatedS3Client, _ node: SimulatedNode
+    _ bucket: String, _ index: Int, _ client: SimulatedS3Client, _ node: SimulatedNode
   ) async {
+    let isBeside = creating[bucket, default: 0] > 0
+    if isBeside, client.random.below(4) > 0 { return }
+    creating[bucket, default: 0] += 1
     let outcome = await ask("\(client.name) at \(node.name) makes", bucket, .create) {
       await client.createBucket(bucket, on: node)
     }
+    creating[bucket, default: 1] -= 1
     if outcome.ending == .acknowledged { cluster.tally.count(.bucketsCreated) }
+    let isPresent = bucket == name(index)
+    if isPresent, isBeside || outcome.ending == .unknown { generations[index] += 1 }
   }
 
   private func deleteBucket(

@@ -1,9 +1,9 @@
 // Whether a page of a listing can be what a set of keys looked like.
 //
-// A page is judged by its own request alone: a key that was there during all of it, and lies between the first and the last
-// entry that the page covers, must be on it; one that was absent during all of it must not; of a key that changed
-// meanwhile, or may yet change, either is right. A common prefix is there as long as any key below it is. So the pages of
-// one listing need not be of one moment, as no promise says so.
+// A page is judged by its own request alone: a key that was there during all of it, and lies between the first and
+// the last entry that the page covers, must be on it; one that was absent during all of it must not; of a key that
+// changed meanwhile, or may yet change, either is right. A common prefix is there as long as any key below it is. So
+// the pages of one listing need not be of one moment, as no promise says so.
 
 /// A change of a key that was not refused.
 struct KeyChange: Sendable {
@@ -22,8 +22,8 @@ struct ListingHistory: Sendable {
 
   /// Whether `key` was there during all of `span`.
   ///
-  /// What counts are the changes that may be the last: those that began before the end, and that no other, ended before the
-  /// beginning, came after.
+  /// What counts are the changes that may be the last: those that began before the end, and that no other, ended
+  /// before the beginning, came after.
   func presence(of key: String, during span: Span) -> Presence {
     let begun = (changes[key] ?? []).filter { $0.span.start < span.end }
     let settled = begun.filter { $0.span.precedes(span) }
@@ -84,21 +84,21 @@ struct ListingHistory: Sendable {
     }
     let shown = Set(page.entries)
     if let missing = required.subtracting(shown).sorted().first {
-      return "\(page): \(missing) is missing: \(history(below: missing, page.question))"
+      return "\(page): \(missing) is missing: \(history(below: missing, page))"
     }
     if let extra = shown.subtracting(allowed).sorted().first {
-      return "\(page): \(extra) is not there: \(history(below: extra, page.question))"
+      return "\(page): \(extra) is not there: \(history(below: extra, page))"
     }
     return nil
   }
 
-  private func history(below entry: String, _ question: Question) -> String {
-    let lines = changes.filter { Self.entry(of: $0.key, question) == entry }.sorted {
-      $0.key < $1.key
-    }
-    .map { key, changes in
-      "\(key) "
-        + changes.map { "\($0.isPut ? "put" : "deleted") \($0.span)" }.joined(separator: ", ")
+  /// The last changes that began before the end of a page, of the keys below an entry.
+  private func history(below entry: String, _ page: Page) -> String {
+    let keys = changes.keys.filter { Self.entry(of: $0, page.question) == entry }.sorted()
+    let lines = keys.map { key in
+      let begun = (changes[key] ?? []).filter { $0.span.start < page.span.end }.suffix(4)
+      return "\(key) "
+        + begun.map { "\($0.isPut ? "put" : "deleted") \($0.span)" }.joined(separator: ", ")
     }
     return lines.joined(separator: "; ")
   }

@@ -10,8 +10,8 @@ final class ListingWorkload: StorageWorkload, @unchecked Sendable {
   private static let bucket = "listings"
   private static let writerCount = 3
   private static let listerCount = 2
-  /// Folders, one in another, one whose name begins as another's, and keys beside them that sort right before and behind.
-  private static let folders = ["", "a/", "a/b/", "a/b/c/", "a-", "a.b/", "ab/", "z/"]
+  /// Folders, one in another or with a name that begins as another's, and what sorts right before and behind them.
+  private static let folders = ["", "a/", "a/b/", "a/b/c/", "a-", "a.b/", "a", "ab/", "z/"]
   private static let questions: [(prefix: String, delimiter: String)] = [
     ("", ""), ("", "/"), ("a", "/"), ("a/", "/"), ("a/b", "/"), ("a/b/", ""), ("", "b/"), ("z", ""),
     ("nothing", "/"), ("a", "."),
@@ -22,7 +22,7 @@ final class ListingWorkload: StorageWorkload, @unchecked Sendable {
   private let cluster: StorageCluster
   private let random: SeededRandom
   private var history = ListingHistory()
-  /// How often a key of a folder was given up for the next one: of a key with an unknown change nothing is certain any more.
+  /// How often a key was given up for the next one: of one with an unknown change nothing is certain any more.
   private var generations: [String: Int] = [:]
   /// Changes under way.
   private var changing = 0
@@ -60,7 +60,8 @@ final class ListingWorkload: StorageWorkload, @unchecked Sendable {
   private func change(_ client: SimulatedS3Client) async {
     let folder = Self.folders[client.random.below(Self.folders.count)]
     let place = "\(folder)\(client.random.below(Self.keysAFolder))"
-    let key = "\(place).\(generations[place, default: 0])"
+    // "a0" is the first key that is not below "a/".
+    let key = generations[place].map { "\(place).\($0)" } ?? place
     let node = cluster.anyNode(client.random)
     let isPut = client.random.below(3) > 0
     values += 1

@@ -1,8 +1,8 @@
 // Whether what clients saw of a bucket with a quota of objects can be.
 //
 // A quota is checked before the row is sent, so that near the limit several writers may pass it by what is under way
-// (DESIGN.md, section 7, "Quotas"). On one node nothing is counted late: an upload that begins when the bucket is full for
-// certain is refused, and none is refused that has room for certain.
+// (DESIGN.md, section 7, "Quotas"). On one node nothing is counted late: an upload that begins when the bucket is
+// full for certain is refused, and none is refused that has room for certain.
 
 /// What happened to the objects of one bucket, each of which is written once.
 struct QuotaHistory: Sendable {

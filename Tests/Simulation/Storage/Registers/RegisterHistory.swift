@@ -1,12 +1,12 @@
 // Whether what clients saw of one key can be what one register went through.
 //
-// Values are unique. A history is right if there is an order of all changes and reads in which each read returns what the
-// last change before it left, and each operation lies between its beginning and its end (Herlihy and Wing,
-// "Linearizability"). That one law says everything that is promised of a key: no read is older than what was acknowledged
-// before it began, nor older than what another read had returned; nothing comes back that was replaced.
+// Values are unique. A history is right if there is an order of all changes and reads in which each read returns what
+// the last change before it left, and each operation lies between its beginning and its end (Herlihy and Wing,
+// "Linearizability"). That one law says everything that is promised of a key: no read is older than what was
+// acknowledged before it began, nor older than what another read had returned; nothing comes back that was replaced.
 //
-// What is not certain fits in: a write that was refused never takes effect, and one whose outcome is unknown takes effect
-// once or not at all, any time after it began, even after its error answer.
+// What is not certain fits in: a write that was refused never takes effect, and one whose outcome is unknown takes
+// effect once or not at all, any time after it began, even after its error answer.
 //
 // Reasons that have a name are looked for first, as they are short to read; the search for an order
 // (RegisterSearch.swift) finds the rest.

@@ -1,11 +1,11 @@
 // Looks for an order in which a register could have done what clients saw.
 //
-// Wing and Gong's search with Lowe's memory of where it has been: an operation may come next if none of those that remain
-// ended before it began. A read of the present value can always come next, so that only changes are choices. Two things
-// keep what is unknown from making it endless: a put of unknown outcome that nobody read is left out, as an order with it
-// is one without it; of one that was read it is known that it took effect before the first such read ended. And deletes of
-// unknown outcome are all alike, but for their beginning: how many were used is all there is to remember, and one is
-// used only where a read finds nothing.
+// Wing and Gong's search with Lowe's memory of where it has been: an operation may come next if none of those that
+// remain ended before it began. A read of the present value can always come next, so that only changes are choices.
+// Two things keep what is unknown from making it endless: a put of unknown outcome that nobody read is left out, as
+// an order with it is one without it; of one that was read it is known that it took effect before the first such read
+// ended. And deletes of unknown outcome are all alike, but for their beginning: how many were used is all there is to
+// remember, and one is used only where a read finds nothing.
 
 /// A search over one key's history.
 struct RegisterSearch {

@@ -1,8 +1,8 @@
 // Access keys that an operator makes, gives rights and takes rights from on one node, and their users on others.
 //
-// A right that was given holds at once on every node, as no node says no by itself; one that was taken is followed within a
-// gossip round (DESIGN.md, section 1, promise 2). The rights of a key are a set like the keys of a bucket, and are judged
-// as such: `ListingHistory`.
+// A right that was given holds at once on every node, as no node says no by itself; one that was taken is followed
+// within a gossip round (DESIGN.md, section 1, promise 2). The rights of a key are a set like the keys of a bucket,
+// and are judged as such: `ListingHistory`.
 
 import Base
 import Codecs
