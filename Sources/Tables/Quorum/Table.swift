@@ -152,9 +152,14 @@ public final class Table<Schema: TableSchema>: Sendable {
       }
     }
     let encoded = entries.map { EncodedRow(key: $0.0, bytes: schema.encode($0.1)) }
-    return try await send(.merge(encoded, .client), partitionKey) { request in
+    let outcome = try await send(.merge(encoded, .client), partitionKey) { request in
       request.above = above ?? .zero
     }
+    // A copy without a vote: who wrote here reads here what was written.
+    if outcome.isAccepted, schema.isFullyReplicated {
+      _ = try await local.merge(entries, origin: .feed)
+    }
+    return outcome
   }
 
   /// Runs `operation` on the replicas of `partitionKey`.
