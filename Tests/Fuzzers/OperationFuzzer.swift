@@ -14,10 +14,9 @@ import Codecs
 import LocalDB
 import Model
 import SimulatedWorld
+private import Synchronization
 import Tables
 import TestStorage
-
-private import Synchronization
 
 private struct Step: Sendable {
   var kind: UInt8

@@ -5,10 +5,9 @@ import Codecs
 import LocalDB
 import Mesh
 import SimulatedWorld
+private import Synchronization
 import Tables
 import TestStorage
-
-private import Synchronization
 
 extension Fuzzer {
   /// The input is what to read it as, and the message.
@@ -114,7 +113,7 @@ private enum AskedFeed {
 }
 
 /// So that the name of the start is one that a dictionary or a corpus can have: 1, 1.
-private struct OneNumber: RandomSource {
+private final class OneNumber: RandomSource {
   func next() -> UInt64 { 1 }
 }
 

@@ -1,6 +1,7 @@
 import Base
 import Model
 import SimulatedWorld
+import Tables
 import Testing
 
 @Suite struct BucketsTests {

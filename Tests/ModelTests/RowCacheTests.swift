@@ -1,7 +1,6 @@
+import Model
 import Synchronization
 import Testing
-
-import Model
 
 /// A table whose changes are counted, and how often it was read.
 private final class CountedTable: Sendable {

@@ -59,43 +59,50 @@ package final class DirectFeedNetwork: FeedNetwork {
   }
 
   private nonisolated(nonsending) func ask<Answer>(
-    _ node: NodeID, _ answer: (FeedSource) throws -> Answer, step: (Answer) -> Step?
+    _ node: NodeID, _ answer: (FeedSource) throws -> Answer
   ) async throws -> Answer {
     try await travel()
     guard let source = sources.withLock({ $0[node] }) else { throw NotReached() }
     let result = try answer(source)
     try await travel()
-    if let step = step(result), let hook = didAnswer.withLock({ $0 }) {
-      try await hook(node, step)
-    }
     return result
+  }
+
+  private nonisolated(nonsending) func arrived(_ step: Step, from node: NodeID) async throws {
+    if let hook = didAnswer.withLock({ $0 }) { try await hook(node, step) }
   }
 
   package nonisolated(nonsending) func heads(
     _ request: HeadsRequest, of node: NodeID
   ) async throws -> HeadsAnswer {
     counts.withLock { $0.heads += 1 }
-    return try await ask(node) { $0.heads(request, from: self.node) } step: { _ in .heads(request) }
+    let answer = try await ask(node) { $0.heads(request, from: self.node) }
+    try await arrived(.heads(request), from: node)
+    return answer
   }
 
   package nonisolated(nonsending) func feed(
     _ request: FeedRequest, of node: NodeID
   ) async throws -> FeedAnswer {
     counts.withLock { $0.feeds += 1 }
-    return try await ask(node) { try $0.feed(request, from: self.node) } step: { .feed($0) }
+    let answer = try await ask(node) { try $0.feed(request, from: self.node) }
+    try await arrived(.feed(answer), from: node)
+    return answer
   }
 
   package nonisolated(nonsending) func rows(
     _ request: RowsRequest, of node: NodeID
   ) async throws -> RowsAnswer {
     counts.withLock { $0.rows += 1 }
-    return try await ask(node) { try $0.rows(request) } step: { .rows($0) }
+    let answer = try await ask(node) { try $0.rows(request) }
+    try await arrived(.rows(answer), from: node)
+    return answer
   }
 
   package nonisolated(nonsending) func fingerprints(
     _ request: FingerprintRequest, of node: NodeID
   ) async throws -> FingerprintAnswer {
     counts.withLock { $0.fingerprints += 1 }
-    return try await ask(node) { try $0.fingerprints(request) } step: { _ in nil }
+    return try await ask(node) { try $0.fingerprints(request) }
   }
 }

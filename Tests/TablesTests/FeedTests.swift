@@ -143,9 +143,8 @@ import Testing
   // MARK: A database that went back
 
   private static func report(_ cursor: FeedCursor, _ partition: UInt16) -> HeadsRequest {
-    HeadsRequest(
-      layout: 1, since: 0, isCatchingUp: false, reports: [.init(partition: partition, cursor: cursor)]
-    )
+    let position = FeedPosition(partition: partition, cursor: cursor)
+    return HeadsRequest(layout: 1, since: 0, isCatchingUp: false, reports: [position])
   }
 
   @Test func aCursorOfNoStartMarksTheSource() throws {
