@@ -184,7 +184,7 @@ let package = Package(
       "Simulation",
       [
         "APICommon", "Base", "Cluster", "Codecs", "Crypto", "Daemon", "HTTP", "Mesh", "Reactor",
-        "SimulatedWorld",
+        "SimulatedWorld", "Tables",
       ]),
   ] + fuzzing,
   swiftLanguageModes: [.v6]

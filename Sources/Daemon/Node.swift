@@ -188,6 +188,9 @@ package struct RunningNode: Sendable {
   package let rpcAddress: String
   fileprivate let collecting: Task<Void, Never>
 
+  /// The node's tables.
+  package var tables: NodeTables { storage.tables }
+
   /// What the node knows of its cluster.
   package var cluster: ClusterService { storage.cluster }
 

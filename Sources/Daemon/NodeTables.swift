@@ -1,17 +1,17 @@
 // The tables of a node: its own rows, where the others are, and how they come together.
 
-import Base
-import Cluster
+package import Base
+package import Cluster
 import LocalDB
 import Mesh
-import Tables
+package import Tables
 
 /// The replicated tables, between the cluster below and the model above.
-struct NodeTables: Sendable {
-  let replica: LocalTableReplica
+package struct NodeTables: Sendable {
+  package let replica: LocalTableReplica
   let placement: LayoutPlacement
   let coordinator: TableCoordinator
-  let sync: TableSync
+  package let sync: TableSync
   private let cluster: ClusterService
   private let runtime: any Runtime
 
@@ -57,21 +57,21 @@ struct NodeTables: Sendable {
 }
 
 extension NodeTables: ClusterObserver {
-  func clusterChanged() {
+  package func clusterChanged() {
     place()
     // Elsewhere: this may be the writer's thread.
     runtime.spawn { [sync, cluster] in sync.update(layout: cluster.layout) }
   }
 
-  func connected(_ node: NodeID) { sync.connected(node) }
+  package func connected(_ node: NodeID) { sync.connected(node) }
 
-  func lost(_ node: NodeID) { sync.lost(node) }
+  package func lost(_ node: NodeID) { sync.lost(node) }
 
-  var news: [UInt8] {
+  package var news: [UInt8] {
     withUnsafeBytes(of: replica.feed.last.bigEndian) { Array($0) }
   }
 
-  func heard(_ news: [UInt8], from node: NodeID) {
+  package func heard(_ news: [UInt8], from node: NodeID) {
     guard news.count >= 8 else { return }
     sync.heard(news.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }, from: node)
   }

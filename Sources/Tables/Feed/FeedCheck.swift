@@ -3,6 +3,22 @@
 private import LocalDB
 
 extension LocalTableReplica {
+  /// All rows of all tables, as other replicas would have them.
+  ///
+  /// Reads everything: for tests.
+  package func contents() throws -> [FeedRow: [UInt8]] {
+    try database.read { transaction in
+      var contents: [FeedRow: [UInt8]] = [:]
+      for table in allTables {
+        try table.walk(in: transaction) { row in
+          contents[FeedRow(table: table.name, diskKey: row.diskKey)] =
+            try table.bytes(row.diskKey, in: transaction)
+        }
+      }
+      return contents
+    }
+  }
+
   /// What contradicts what, in sentences; nothing unless something is broken.
   ///
   /// Reads everything: for tests.

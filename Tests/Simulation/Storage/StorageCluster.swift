@@ -43,6 +43,8 @@ final class StorageCluster: @unchecked Sendable {
   let random: SeededRandom
   /// The nodes that clients talk to.
   private(set) var nodes: [SimulatedNode] = []
+  /// Those of them that hold rows, of several.
+  var storing: [SimulatedNode] = []
   /// Where clients are.
   private(set) var clientHosts: [SimulatedHost] = []
   private(set) var credentials = S3Credentials(id: "", secret: "")

@@ -85,6 +85,16 @@ struct StorageSimulationTests {
     _ = try Self.play(seed: 1, minutes: 1, StorageCluster.Options(nodeCount: 3))
   }
 
+  @Test("clients of three storage nodes and a gateway see what is promised, and replicas become equal")
+  func threeStore() throws {
+    var tally = StorageTally()
+    for seed: UInt64 in 1...8 {
+      tally += try Self.play(seed: seed, .threeStore, StorageCluster.threeStore).tally
+    }
+    print(tally.text(nodeCount: 4))
+    for (name, value) in tally.all(nodeCount: 4) { #expect(value > 0, "\(name) did not happen") }
+  }
+
   @Test("a seed repeats itself exactly")
   func repeats() throws {
     #expect(try Self.play(seed: 2, minutes: 1) == Self.play(seed: 2, minutes: 1))
@@ -96,16 +106,19 @@ struct StorageSimulationTests {
     let seeds = Self.number("GRANGE_SIM_SEEDS", 1)
     let first = Self.number("GRANGE_SIM_FIRST", 1)
     let minutes = Int(Self.number("GRANGE_SIM_MINUTES", 2))
+    let isAlone = getenv("GRANGE_SIM_ALONE") != nil
+    let options = isAlone ? StorageCluster.Options() : .threeStore
+    let formation = isAlone ? StorageCluster.founderStores : StorageCluster.threeStore
     var tally = StorageTally()
     for seed in first..<(first + seeds) {
       let began = Self.processorSeconds
-      let outcome = try Self.play(seed: seed, minutes: minutes)
+      let outcome = try Self.play(seed: seed, minutes: minutes, options, formation)
       tally += outcome.tally
       let cost = ((Self.processorSeconds - began) * 100).rounded() / 100
       let print = String(outcome.fingerprint, radix: 16)
       Self.say("seed \(seed) ok, fingerprint \(print), \(cost) s of processor")
     }
-    Self.say("counters: \(tally.text(nodeCount: 1))")
+    Self.say("counters: \(tally.text(nodeCount: options.nodeCount))")
   }
 
   private static func number(_ name: String, _ otherwise: UInt64) -> UInt64 {
