@@ -143,9 +143,8 @@ import Testing
   // MARK: A database that went back
 
   private static func report(_ cursor: FeedCursor, _ partition: UInt16) -> HeadsRequest {
-    HeadsRequest(
-      layout: 1, since: 0, isCatchingUp: false, reports: [.init(partition: partition, cursor: cursor)]
-    )
+    let position = FeedPosition(partition: partition, cursor: cursor)
+    return HeadsRequest(layout: 1, since: 0, isCatchingUp: false, reports: [position])
   }
 
   @Test func aCursorOfNoStartMarksTheSource() throws {
@@ -229,24 +228,39 @@ import Testing
 
   // MARK: What catching up costs
 
+  @Test func nothingIsFetchedThatAWriteHasBrought() throws {
+    let cluster = try FeedCluster(seed: 4)
+    try cluster.runtime.run {
+      for number in 0..<200 { try await cluster.put("\(number)", row(1, "x"), on: [0, 1, 2]) }
+      cluster.start()
+      try await cluster.pass(30)
+      let counts = cluster.nodes.map(\.counts)
+      #expect(counts.map(\.rows) == [0, 0, 0])
+      #expect(counts.map(\.entries) == [400, 400, 400])
+      #expect(try cluster.differences() == [])
+      await cluster.stop()
+    }
+  }
+
   @Test func aNodeThatWasAwayReadsOnlyWhatChanged() throws {
     let cluster = try FeedCluster(seed: 4)
     try cluster.runtime.run {
-      cluster.start()
       for number in 0..<200 { try await cluster.put("\(number)", row(1, "x"), on: [0, 1, 2]) }
+      cluster.start()
       try await cluster.pass(30)
-      let before = cluster.nodes.map(\.counts)
-      // The writes reached all: nothing was fetched.
-      #expect(before.map(\.rows) == [0, 0, 0])
       cluster.cut(2)
+      cluster.cut(1)
+      let before = cluster.nodes.map(\.counts)
       for number in 0..<7 { try await cluster.put("\(number)", row(2, "y"), on: [0, 1]) }
+      cluster.connect(1)
       try await cluster.pass(10)
       cluster.connect(2)
       try await cluster.pass(20)
       let counts = cluster.nodes[2].counts
-      #expect(counts.rows - before[2].rows == 7)
+      // Once from each source at most: they are read side by side.
+      #expect((7...14).contains(counts.rows - before[2].rows))
       #expect(counts.entries - before[2].entries == 14)
-      #expect(cluster.nodes[0].counts.rows == 0)
+      #expect(cluster.nodes[..<2].map(\.counts.rows) == [0, 0])
       #expect(try cluster.differences() == [])
       #expect(cluster.nodes.allSatisfy { !$0.sync.isCatchingUp && $0.sync.whyNotServing == nil })
       await cluster.stop()

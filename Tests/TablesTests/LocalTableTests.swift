@@ -84,7 +84,8 @@ import Testing
   @Test func aStaleWriteStoresNothingAndTheRetryWins() async throws {
     #expect(try await table.merge(key("a"), row(5, "new")).isAccepted)
     #expect(
-      try await table.merge(key("a"), row(3, "old")) == .stale(Timestamp(milliseconds: 5), mayExist: false))
+      try await table.merge(key("a"), row(3, "old"))
+        == .stale(Timestamp(milliseconds: 5), mayExist: false))
     #expect(try await table.get(key("a"))?.value == "new")
     runtime.wallStart = WallTime(milliseconds: 2)
     var attempts = 0
@@ -290,7 +291,8 @@ import Testing
     }
     #expect(values == ["1", "2", "3", "4"])
     let ahead = row(runtime.wallNow.milliseconds + 3 * 3_600_000, "ahead")
-    guard case .refused(RefusalCode.clockAhead, _, _) = try await table.merge(key("x"), ahead) else {
+    guard case .refused(RefusalCode.clockAhead, _, _) = try await table.merge(key("x"), ahead)
+    else {
       Issue.record("a write far ahead was taken")
       return
     }

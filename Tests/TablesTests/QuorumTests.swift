@@ -43,12 +43,15 @@ import Testing
     }
   }
 
+  /// What a replica, by its number, says to its nth request.
+  private typealias Script =
+    @Sendable (_ replica: Int, _ number: Int, ReplicaRequest) async throws -> ReplicaResponse?
+
   /// A table whose replicas do what `script` says to the nth request (from 0) of a replica.
   private func table(
     _ runtime: SimulatedRuntime, count: Int = 3, quorum: Int = 2, readQuorum: Int = 2,
     roundTrip: Duration? = nil,
-    _ script: @escaping @Sendable (_ replica: Int, _ request: Int, ReplicaRequest) async throws ->
-      ReplicaResponse?
+    _ script: @escaping Script
   ) throws -> (Table<RegisterSchema>, ScriptedPlacement, RegisterCluster) {
     let cluster = try RegisterCluster(runtime, skews: [0], writeQuorum: 1, readQuorum: 1)
     let replicas = (0..<count).map { index in
@@ -79,7 +82,8 @@ import Testing
           try runtime.run {
             let (table, _, cluster) = try table(runtime) { index, request, _ in
               // Who is refused for its layout comes again.
-              try Self.response(request == 0 || acts[index] != .staleLayout ? acts[index] : .refused)
+              let isAgain = request > 0 && acts[index] == .staleLayout
+              return try Self.response(isAgain ? .refused : acts[index])
             }
             defer { withExtendedLifetime(cluster) {} }
             let outcome = try? await write(table)
