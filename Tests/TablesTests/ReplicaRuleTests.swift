@@ -98,6 +98,7 @@ import Testing
       let table = ordered(cluster)
       // The first repair is refused, as nothing is known of the floors; all of them say theirs.
       #expect(try await table.entry(key("a"))?.value == "x")
+      try await runtime.sleep(for: .seconds(1))
       for node in cluster.nodes { #expect(try node.local.entry(key("a"))?.value == "x") }
       try await put("b", row(6, "y"), on: cluster, [2])
       let before = cluster.links.map { $0.requestCount.load(ordering: .relaxed) }
