@@ -1,7 +1,7 @@
 // The tables of a node: its own rows, where the others are, and how they come together.
 
 package import Base
-package import Cluster
+import Cluster
 import LocalDB
 import Mesh
 package import Tables
@@ -27,7 +27,8 @@ package struct NodeTables: Sendable {
       fence: LayoutFence { cluster.layoutNumber },
       willChange: { try cluster.willChangeRow(in: $0) })
     placement = LayoutPlacement(replica, runtime: runtime)
-    coordinator = TableCoordinator(placement: placement, clock: clock, runtime: runtime)
+    coordinator = TableCoordinator(
+      placement: placement, clock: clock, runtime: runtime, local: replica)
     sync = try TableSync(
       replica, hasher: { cluster.identity.map { RowHasher(secret: $0.secret) } },
       runtime: runtime, logger: logger.labelled("tables"))

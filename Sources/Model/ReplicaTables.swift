@@ -25,6 +25,7 @@ package struct ReplicaTables: Sendable {
     [
       PutVersion(guards: guards), PutPart(guards: guards), OpenUpload(guards: guards),
       EndUpload(guards: guards), DropParts(guards: guards), CheckQuota(guards: guards),
+      CountUsage(guards: guards),
     ]
   }
 }

@@ -44,11 +44,16 @@ package struct Bucket: Equatable, Sendable {
     let localAliases: [LocalAlias]
     let grants: [Grant]
     let row: BucketRow
+    let companion: CompanionRow
 
     init(
-      created: WallTime, globalAliases: [String], localAliases: [LocalAlias], grants: [Grant],
-      row: BucketRow
+      id: BucketID, created: WallTime, globalAliases: [String], localAliases: [LocalAlias],
+      grants: [Grant], row: BucketRow
     ) {
+      companion = CompanionRow(
+        table: BucketSchema.tableName,
+        row: EncodedRow(
+          key: RowKey(partitionKey: [], sortKey: id.bytes), bytes: row.encoded))
       self.created = created
       self.globalAliases = globalAliases
       self.localAliases = localAliases
@@ -80,7 +85,7 @@ package struct Bucket: Equatable, Sendable {
     quota = row.quota.value
     stamp = row.stamp
     facts = Facts(
-      created: row.createdWall, globalAliases: globalAliases, localAliases: localAliases,
+      id: id, created: row.createdWall, globalAliases: globalAliases, localAliases: localAliases,
       grants: grants, row: row)
   }
 
@@ -96,12 +101,7 @@ package struct Bucket: Equatable, Sendable {
   }
 
   /// The row, for replicas that know an older one.
-  var companion: CompanionRow {
-    CompanionRow(
-      table: BucketSchema.tableName,
-      row: EncodedRow(
-        key: RowKey(partitionKey: [], sortKey: id.bytes), bytes: facts.row.encoded))
-  }
+  var companion: CompanionRow { facts.companion }
 
   /// What the key may do here; nothing when it has no grant.
   package func permissions(of accessKeyID: String) -> Permissions {

@@ -64,6 +64,20 @@ package final class Buckets: Sendable {
     }
   }
 
+  /// The bucket as a quorum knows it: for a right that this node does not know of.
+  ///
+  /// It is the same one when it was deleted meanwhile.
+  package func current(_ bucket: Bucket) async throws -> Bucket {
+    if parts.buckets.isSole { return bucket }
+    return try await ModelError.translating {
+      let key = RowKey(partitionKey: [], sortKey: bucket.id.bytes)
+      guard let row = try await parts.buckets.current(key), row.state.value != .deleted else {
+        return bucket
+      }
+      return try await self.bucket(bucket.id, row)
+    }
+  }
+
   /// All buckets, in the order of their first global alias.
   package func list() async throws -> [Bucket] {
     try await ModelError.translating {
@@ -84,9 +98,9 @@ package final class Buckets: Sendable {
     return buckets.sorted { $0.name(for: accessKeyID) < $1.name(for: accessKeyID) }
   }
 
-  /// How much the bucket holds, as this node counts it.
+  /// How much the bucket holds, as a quorum of its replicas counts it.
   package func usage(_ id: BucketID) async throws -> BucketUsage {
-    try parts.usage(id)
+    try await parts.usageOfAll(id)
   }
 
   /// The bucket's row, unless it was deleted.
@@ -109,10 +123,14 @@ package final class Buckets: Sendable {
   }
 
   private func bucket(named name: AliasName) async throws -> Bucket? {
-    guard let alias = try await alias(name), let row = try await row(alias.bucket) else {
-      return nil
-    }
-    return try await bucket(alias.bucket, row)
+    guard let alias = try await alias(name) else { return nil }
+    if let row = try await row(alias.bucket) { return try await bucket(alias.bucket, row) }
+    // What this node knows of the name leads nowhere: it may have been taken by another bucket since.
+    let key = RowKey(partitionKey: [], sortKey: name.sortKey)
+    guard let newer = try await parts.aliases.current(key), !newer.isReleased,
+      newer.bucket != alias.bucket, let row = try await row(newer.bucket)
+    else { return nil }
+    return try await bucket(newer.bucket, row)
   }
 
   /// The row of a name that is taken.

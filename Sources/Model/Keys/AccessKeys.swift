@@ -84,6 +84,17 @@ package final class AccessKeys: Sendable {
     }
   }
 
+  /// The key as a quorum knows it: for a right that this node does not know of.
+  ///
+  /// It is the same one when it was deleted meanwhile.
+  package func current(_ key: AccessKey) async throws -> AccessKey {
+    if parts.accessKeys.isSole { return key }
+    let row = try await ModelError.translating {
+      try await parts.accessKeys.current(RowKey(partitionKey: [], sortKey: Array(key.id.utf8)))
+    }
+    return row.flatMap { AccessKey(id: key.id, $0) } ?? key
+  }
+
   private func existing(_ id: String) async throws -> AccessKey {
     guard let key = try await get(id) else { throw ModelError.noSuchAccessKey }
     return key

@@ -18,7 +18,7 @@ package final class Objects: Sendable {
 
   /// The object's current version; `nil` when there is none.
   package func head(bucket: Bucket, key: ObjectKey) async throws -> ObjectVersion? {
-    try await parts.head(bucket: bucket.id, key: key)
+    try await parts.head(bucket: bucket.id, key: key, companion: bucket.companion)
   }
 
   /// Reads the bytes of `range` in order and hands them to `write`, in pieces of at most a block, verified.
@@ -90,14 +90,34 @@ package enum DeleteOutcome: Equatable, Sendable {
 
 extension StoreParts {
   /// The current version of an object; `nil` when there is none.
-  func head(bucket: BucketID, key: ObjectKey) async throws -> ObjectVersion? {
+  ///
+  /// - Parameter companion: The bucket as the caller knows it.
+  /// - Throws: `noSuchBucket` when it was deleted meanwhile.
+  func head(
+    bucket: BucketID, key: ObjectKey, companion: @autoclosure () -> CompanionRow? = nil
+  ) async throws -> ObjectVersion? {
     try await ModelError.translating {
       let rowKey = RowKey(
         partitionKey: ObjectPartition.key(bucket),
         sortKey: ObjectSortKey.version(key, .null).bytes)
-      guard case .version(let row) = try await objects.get(rowKey), let object = row.object
-      else { return nil }
+      let found: ObjectRow?
+      if !objects.isSole, let companion = companion() {
+        found = try await objects.get(rowKey, companion: companion)
+        try checkExists(bucket)
+      } else {
+        found = try await objects.get(rowKey)
+      }
+      guard case .version(let row) = found, let object = row.object else { return nil }
       return ObjectVersion(bucket: bucket, key: key, uploadID: row.uploadID, object: object)
     }
+  }
+
+  /// Checks that this node has not heard meanwhile that the bucket is gone, from who answered.
+  ///
+  /// - Throws: `noSuchBucket`.
+  func checkExists(_ bucket: BucketID) throws {
+    if objects.isSole { return }
+    let row = try buckets.local.entry(RowKey(partitionKey: [], sortKey: bucket.bytes))
+    if row?.state.value == .deleted { throw ModelError.noSuchBucket }
   }
 }

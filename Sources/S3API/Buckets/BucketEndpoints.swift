@@ -12,7 +12,8 @@ enum BucketEndpoints {
 
   /// Answers `PUT /bucket`.
   static func create(_ request: S3Request) async throws {
-    let key = request.caller.accessKey
+    var key = request.caller.accessKey
+    if !key.mayCreateBuckets { key = try await request.store.accessKeys.current(key) }
     guard key.mayCreateBuckets else {
       throw S3Error(
         .accessDenied,

@@ -111,6 +111,25 @@ package struct S3Handler: HTTPHandler {
       exchange: exchange, headers: headers, target: target, address: address, caller: caller,
       store: store, runtime: runtime,
       region: options.region, collectedBody: collected, documents: documents)
+    do {
+      try await operation.perform(request)
+    } catch ModelError.noSuchBucket where !exchange.hasResponded {
+      try await again(operation, request, exchange)
+    }
+  }
+
+  /// After a bucket turned out to be gone whose name this node knew: another one may have the name by now.
+  ///
+  /// What reads is done again with that one; who sent a body has to come again.
+  ///
+  /// - Throws: `noSuchBucket` when nobody has the name.
+  private func again(
+    _ operation: S3Operation, _ request: S3Request, _ exchange: HTTPExchange
+  ) async throws {
+    guard
+      try await store.buckets.resolve(request.bucketName, for: request.caller.accessKey.id) != nil
+    else { throw ModelError.noSuchBucket }
+    guard ["GET", "HEAD"].contains(exchange.request.method) else { throw ModelError.bucketBusy }
     try await operation.perform(request)
   }
 

@@ -58,10 +58,14 @@ final class S3Request {
   func bucket(
     _ name: String, anyOf permissions: Permissions, ownerHeader: String
   ) async throws -> Bucket {
-    guard let bucket = try await store.buckets.resolve(name, for: caller.accessKey.id) else {
+    guard var bucket = try await store.buckets.resolve(name, for: caller.accessKey.id) else {
       throw S3Error(.noSuchBucket, details: [S3Error.Detail("BucketName", name)])
     }
-    guard !bucket.permissions(of: caller.accessKey.id).isDisjoint(with: permissions) else {
+    func mayNot() -> Bool {
+      bucket.permissions(of: caller.accessKey.id).isDisjoint(with: permissions)
+    }
+    if mayNot() { bucket = try await store.buckets.current(bucket) }
+    guard !mayNot() else {
       throw S3Error(.accessDenied, "The access key has no such right in this bucket.")
     }
     // What S3 calls an account is an access key here, and a bucket may have several owners.

@@ -44,19 +44,19 @@ extension LocalTable: TableEndpoint {
     }
   }
 
-  nonisolated(nonsending) func hold(_ row: EncodedRow) async throws {
+  nonisolated(nonsending) func hold(_ row: EncodedRow) async throws -> [UInt8]? {
     try check([row.key], feedPartition(row.key.diskKey))
     let isHeld = try database.get(rows, row.key.diskKey) { stored in
       try row.bytes.withUnsafeBytes { try rowBytes(stored).equals($0) }
     }
-    if isHeld ?? false { return }
+    if isHeld ?? false { return nil }
     let decoded = try row.bytes.withUnsafeBytes { try schema.decode($0) }
-    if let held = try entry(row.key),
-      schema.encode(schema.merge(held, decoded)) == schema.encode(held)
-    {
-      return
+    let held = try stored(row.key)?.row
+    let merged = held.map { schema.encode(schema.merge($0, decoded)) } ?? row.bytes
+    if held.map({ schema.encode($0) }) != merged {
+      _ = try await merge([(row.key, decoded)], origin: .feed)
     }
-    _ = try await merge([(row.key, decoded)], origin: .feed)
+    return merged == row.bytes ? nil : merged
   }
 
   func floor(of partition: UInt16) -> Timestamp {

@@ -73,8 +73,9 @@ package final class LocalTableReplica: TableReplica {
     _ request: ReplicaRequest, deadline: MonotonicInstant
   ) async throws -> ReplicaResponse {
     let table = try table(request.table)
+    var held: [UInt8]?
     if let companion = request.companion {
-      try await self.table(companion.table).hold(companion.row)
+      held = try await self.table(companion.table).hold(companion.row)
     }
     let body: ReplicaResponse.Body
     do {
@@ -83,7 +84,14 @@ package final class LocalTableReplica: TableReplica {
       body = .staleLayout([])
     }
     return ReplicaResponse(
-      body, countsInQuorum: !hasLostRows, floor: table.floor(of: request.partition))
+      body, countsInQuorum: !hasLostRows, floor: table.floor(of: request.partition),
+      companion: held)
+  }
+
+  /// Takes the companion's row of a request as another replica holds it.
+  func takeCompanion(_ bytes: [UInt8], of companion: CompanionRow) async throws {
+    let row = EncodedRow(key: companion.row.key, bytes: bytes)
+    _ = try await table(companion.table).hold(row)
   }
 
   // MARK: Tombstones
@@ -138,8 +146,8 @@ protocol TableEndpoint: Sendable {
     _ request: ReplicaRequest
   ) async throws -> ReplicaResponse.Body
 
-  /// Makes sure that this replica holds `row`, or what came after it.
-  nonisolated(nonsending) func hold(_ row: EncodedRow) async throws
+  /// Makes sure that this replica holds `row`, or what came after it; returns that if it is another.
+  nonisolated(nonsending) func hold(_ row: EncodedRow) async throws -> [UInt8]?
 
   func floor(of partition: UInt16) -> Timestamp
 

@@ -137,6 +137,7 @@ extension ReplicaResponse: MeshMessage {
     writer.version(1)
     writer.bool(countsInQuorum)
     writer.timestamp(floor)
+    writer.optional(companion) { $0.bytes($1) }
     switch body {
     case .rows(let rows):
       writer.u8(0)
@@ -162,6 +163,9 @@ extension ReplicaResponse: MeshMessage {
     _ = try reader.version(upTo: 1)
     let counts = try reader.bool()
     let floor = try reader.timestamp()
+    let companion = try reader.optional { (reader: inout BinaryReader) throws(BinaryError) in
+      try reader.rowBytes()
+    }
     let body: Body
     switch try reader.u8() {
     case 0:
@@ -177,7 +181,7 @@ extension ReplicaResponse: MeshMessage {
     case 3: body = .staleLayout(try reader.bytes(max: TableMessageLimits.bytesMax))
     default: throw .invalidValue
     }
-    self.init(body, countsInQuorum: counts, floor: floor)
+    self.init(body, countsInQuorum: counts, floor: floor, companion: companion)
     _ = reader.remaining()
   }
 }

@@ -41,6 +41,8 @@ package enum MergeOrigin: UInt8, Sendable {
 }
 
 /// A row of a fully replicated table that a replica has to hold before it answers.
+///
+/// A replica that holds a later one says so with its answer: what follows from it is the coordinator's to see.
 package struct CompanionRow: Equatable, Sendable {
   package var table: String
   package var row: EncodedRow
@@ -158,10 +160,16 @@ package struct ReplicaResponse: Equatable, Sendable {
   package var countsInQuorum: Bool
   /// The replica's floor of the partition.
   package var floor: Timestamp
+  /// The companion's row as the replica holds it, when that is another one than came along.
+  package var companion: [UInt8]?
 
-  package init(_ body: Body, countsInQuorum: Bool = true, floor: Timestamp = .zero) {
+  package init(
+    _ body: Body, countsInQuorum: Bool = true, floor: Timestamp = .zero,
+    companion: [UInt8]? = nil
+  ) {
     self.body = body
     self.countsInQuorum = countsInQuorum
     self.floor = floor
+    self.companion = companion
   }
 }

@@ -46,6 +46,16 @@ public final class Table<Schema: TableSchema>: Sendable {
     return row
   }
 
+  /// As above; each replica has to hold `companion` before it answers.
+  package nonisolated(nonsending) func get(
+    _ key: RowKey, companion: CompanionRow
+  ) async throws -> Schema.Row? {
+    guard let row = try await replicatedEntry(key, companion: companion),
+      schema.tombstoneTimestamp(row) == nil
+    else { return nil }
+    return row
+  }
+
   /// The row at `key`, tombstones included.
   ///
   /// A fully replicated table answers from this node when it has a live row; before "no" a quorum is asked.
@@ -57,18 +67,26 @@ public final class Table<Schema: TableSchema>: Sendable {
 
   @usableFromInline
   nonisolated(nonsending) func replicatedEntry(_ key: RowKey) async throws -> Schema.Row? {
+    try await replicatedEntry(key, companion: nil)
+  }
+
+  private nonisolated(nonsending) func replicatedEntry(
+    _ key: RowKey, companion: CompanionRow?
+  ) async throws -> Schema.Row? {
     if schema.isFullyReplicated, let row = try local.entry(key),
       schema.tombstoneTimestamp(row) == nil
     {
       return row
     }
-    return try await current(key)
+    return try await current(key, companion: companion)
   }
 
   /// The row at `key` as a quorum has it, tombstones included: also where this node has one.
-  package nonisolated(nonsending) func current(_ key: RowKey) async throws -> Schema.Row? {
+  package nonisolated(nonsending) func current(
+    _ key: RowKey, companion: CompanionRow? = nil
+  ) async throws -> Schema.Row? {
     if coordinator.sole != nil { return try local.entry(key) }
-    guard let row = try await quorumEntries([key])[0] else { return nil }
+    guard let row = try await quorumEntries([key], companion)[0] else { return nil }
     if schema.isFullyReplicated { _ = try await local.merge([(key, row)], origin: .feed) }
     return row
   }
@@ -87,10 +105,12 @@ public final class Table<Schema: TableSchema>: Sendable {
   }
 
   private nonisolated(nonsending) func quorumEntries(
-    _ keys: [RowKey]
+    _ keys: [RowKey], _ companion: CompanionRow? = nil
   ) async throws -> [Schema.Row?] {
     try await again(partition(of: keys[0].partitionKey)) { group, floors in
-      let answers = try await coordinator.read(request(.read(keys), group), from: group.replicas)
+      var request = request(.read(keys), group)
+      request.companion = companion
+      let answers = try await coordinator.read(request, from: group.replicas)
         .map { body in
           guard case .rows(let rows) = body, rows.count == keys.count else {
             throw TableError.malformed(table: schema.name, detail: "an answer of another kind")
@@ -152,9 +172,14 @@ public final class Table<Schema: TableSchema>: Sendable {
       }
     }
     let encoded = entries.map { EncodedRow(key: $0.0, bytes: schema.encode($0.1)) }
-    return try await send(.merge(encoded, .client), partitionKey) { request in
+    let outcome = try await send(.merge(encoded, .client), partitionKey) { request in
       request.above = above ?? .zero
     }
+    // A copy without a vote: who wrote here reads here what was written.
+    if outcome.isAccepted, schema.isFullyReplicated {
+      _ = try await local.merge(entries, origin: .feed)
+    }
+    return outcome
   }
 
   /// Runs `operation` on the replicas of `partitionKey`.

@@ -32,14 +32,17 @@ public final class TableCoordinator: Sendable {
   package let clock: HybridClock
   let runtime: any Runtime
   private let options: Options
+  /// Where the companions of requests are kept on this node; `nil` where there are none.
+  private let local: LocalTableReplica?
   private let outstanding = Mutex<[NodeID: Int]>([:])
   private let hedging = HedgeBudget()
   let floors = KnownFloors()
 
   package init(
     placement: any Placement, clock: HybridClock, runtime: any Runtime,
-    options: Options = Options()
+    local: LocalTableReplica? = nil, options: Options = Options()
   ) {
+    self.local = local
     self.placement = placement
     self.clock = clock
     self.runtime = runtime
@@ -274,6 +277,9 @@ public final class TableCoordinator: Sendable {
       let result: Result<ReplicaResponse, any Error>
       do {
         let response = try await replica.perform(request, deadline: deadline)
+        if let companion = request.companion, let newer = response.companion {
+          try await local?.takeCompanion(newer, of: companion)
+        }
         floors.note(response.floor, of: node, request.table, request.partition)
         hedging.trust(node)
         result = .success(response)

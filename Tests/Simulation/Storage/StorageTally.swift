@@ -36,6 +36,8 @@ struct StorageTally: Equatable {
 
   /// What only happens between several nodes.
   private static let betweenNodes: Set<Counter> = [.partitions, .oneWayCuts, .usedElsewhere]
+  /// What only a node alone takes, until blocks follow.
+  private static let alone: Set<Counter> = [.largeObjects]
   /// Counters of the world that nothing in these scenarios moves.
   private static let unused: Set<String> = [
     "rollbacks", "lookups", "failedLookups", "simultaneousDials", "addressChanges",
@@ -43,7 +45,8 @@ struct StorageTally: Equatable {
 
   /// Every counter that is to move in a cluster of `nodeCount` nodes, with its name.
   func all(nodeCount: Int) -> [(name: String, value: Int)] {
-    zip(Counter.allCases, counts).filter { nodeCount > 1 || !Self.betweenNodes.contains($0.0) }
+    let unmoved = nodeCount > 1 ? Self.alone : Self.betweenNodes
+    return zip(Counter.allCases, counts).filter { !unmoved.contains($0.0) }
       .map { ($0.0.rawValue, $0.1) } + world.all.filter { !Self.unused.contains($0.name) }
   }
 

@@ -112,7 +112,11 @@ final class QuotaWorkload: StorageWorkload, @unchecked Sendable {
     }
     guard page.keys.count >= Self.objectsMax else { return }
     cluster.tally.count(.quotasFull)
-    let outcome = await client.put("over", Self.bucket, "over", on: node)
+    var outcome = await client.put("over", Self.bucket, "over", on: node)
+    // The client's line may break.
+    for _ in 0..<5 where outcome.code == nil {
+      outcome = await client.put("over", Self.bucket, "over", on: node)
+    }
     guard outcome.code == "QuotaExceeded" else {
       throw SimulationFailure("a full bucket takes another on \(node.name): \(outcome.text)")
     }
