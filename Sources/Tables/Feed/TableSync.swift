@@ -130,6 +130,9 @@ package final class TableSync: Sendable {
     let bell = state.withLock { state in
       state.connected.insert(node)
       state.sources[node]?.isConnected = true
+      // The connection before may have been replaced without its loss being told.
+      state.sources[node]?.reader.lost()
+      state.sources[node]?.heard = nil
       return state.sources[node]?.bell
     }
     bell?.ring()

@@ -79,4 +79,12 @@ extension StorageCluster {
       try await world.sleep(for: .seconds(1))
     }
   }
+
+  /// Makes a bucket; one that is there already was made by a request of which nobody knew.
+  func make(_ bucket: String, _ client: SimulatedS3Client) async throws {
+    try await insist("no bucket is made") { [nodes] in
+      let outcome = await client.createBucket(bucket, on: nodes[0])
+      return outcome.code == "BucketAlreadyOwnedByYou" ? .done(()) : outcome
+    }
+  }
 }

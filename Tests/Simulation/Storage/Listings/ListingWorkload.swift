@@ -35,9 +35,7 @@ final class ListingWorkload: StorageWorkload, @unchecked Sendable {
 
   func setUp() async throws {
     let client = cluster.makeClient(random)
-    try await cluster.insist("no bucket is made") { [cluster] in
-      await client.createBucket(Self.bucket, on: cluster.nodes[0])
-    }
+    try await cluster.make(Self.bucket, client)
   }
 
   func start() {

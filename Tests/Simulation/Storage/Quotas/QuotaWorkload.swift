@@ -30,9 +30,7 @@ final class QuotaWorkload: StorageWorkload, @unchecked Sendable {
 
   func setUp() async throws {
     let client = cluster.makeClient(random)
-    try await cluster.insist("no bucket is made") { [cluster] in
-      await client.createBucket(Self.bucket, on: cluster.nodes[0])
-    }
+    try await cluster.make(Self.bucket, client)
     let id = try await info(cluster.nodes[0])["id"]?.string ?? ""
     let quotas: JSON = ["quotas": ["maxObjects": .count(UInt64(Self.objectsMax))]]
     _ = try await cluster.insist("no quota is set") { [cluster] in

@@ -8,6 +8,10 @@
 // What is not certain fits in: a write that was refused never takes effect, and one whose outcome is unknown takes
 // effect once or not at all, any time after it began, even after its error answer.
 //
+// On several replicas a write may take effect again: a first attempt reached some of them, was seen, and was replaced
+// before the others refused it as too old; then its coordinator tries again above. So it may come back within its own
+// time, which for one of unknown outcome has no end.
+//
 // Reasons that have a name are looked for first, as they are short to read; the search for an order
 // (RegisterSearch.swift) finds the rest.
 
@@ -48,6 +52,8 @@ extension RegisterOperation: CustomStringConvertible {
 /// All that clients did with one key, which held nothing at first.
 struct RegisterHistory: Sendable {
   private(set) var operations: [RegisterOperation] = []
+  /// Whether there are several replicas.
+  var isReplicated = false
 
   /// Notes an operation; a read that was not answered says nothing.
   mutating func add(_ operation: RegisterOperation) {
@@ -72,7 +78,7 @@ struct RegisterHistory: Sendable {
       }
     }
     if let read = firstLostRead() { return read }
-    return RegisterSearch(operations).violation()
+    return RegisterSearch(operations, mayRepeat: isReplicated).violation()
   }
 
   /// A change that was acknowledged between `first` and `last`.

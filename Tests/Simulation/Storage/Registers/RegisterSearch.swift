@@ -25,10 +25,15 @@ struct RegisterSearch {
   private let operations: [RegisterOperation]
   /// Where deletes of unknown outcome began, ascending.
   private let deletes: [Moment]
+  /// Where a change may take effect again: by the value that it leaves, the times of those that leave it.
+  private let repeatable: [String?: [Span]]
   /// Beyond it the history is no test any more but a puzzle: a workload with fewer clients a key is wanted.
   private static let placesMax = 400_000
 
-  init(_ history: [RegisterOperation]) {
+  /// - Parameter mayRepeat: Whether a change may take effect more than once.
+  init(_ history: [RegisterOperation], mayRepeat: Bool = false) {
+    let changes = history.filter { $0.isChange && $0.ending != .refused }
+    repeatable = mayRepeat ? Dictionary(grouping: changes, by: \.value).mapValues { $0.map(\.span) } : [:]
     var firstReads: [String: Moment] = [:]
     for case let operation in history {
       guard case .read(let value?) = operation.kind else { continue }
@@ -95,6 +100,7 @@ struct RegisterSearch {
       switch operations[index].kind {
       case .put(let value): changed.value = value
       case .delete: changed.value = nil
+      case .read(let value) where isRepeated(value, place, before: end): changed.value = value
       case .read(nil):
         guard place.deletesUsed < deletes.count, deletes[place.deletesUsed] < end else { continue }
         changed.value = nil
@@ -105,6 +111,17 @@ struct RegisterSearch {
       next.append(changed)
     }
     return next
+  }
+
+  /// Whether a change that leaves `value` may take effect here once more, or for the first time.
+  private func isRepeated(_ value: String?, _ place: Place, before end: Moment) -> Bool {
+    guard let spans = repeatable[value] else { return false }
+    var latest: Moment = 0
+    for index in operations.indices.reversed() where place.has(index) {
+      latest = operations[index].span.start
+      break
+    }
+    return spans.contains { $0.start < end && $0.end > latest }
   }
 
   /// The operations around the place at which every order ends.

@@ -26,10 +26,11 @@ final class RegisterWorkload: StorageWorkload, @unchecked Sendable {
 
   func setUp() async throws {
     let client = cluster.makeClient(random)
-    try await cluster.insist("no bucket is made") { [cluster] in
-      await client.createBucket(Self.bucket, on: cluster.nodes[0])
+    try await cluster.make(Self.bucket, client)
+    for key in Self.keys {
+      histories[key] = RegisterHistory()
+      histories[key]?.isReplicated = cluster.nodes.count > 1
     }
-    for key in Self.keys { histories[key] = RegisterHistory() }
   }
 
   func start() {
