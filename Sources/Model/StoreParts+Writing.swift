@@ -105,7 +105,9 @@ extension StoreParts {
     // One above the mark, and two: whoever takes a deletion back overrules who ends it, whatever the clocks say.
     let ended = Register<BucketRow.State>(
       state, at: state == .deleted ? mark.next : mark.next.next)
-    try await merge(buckets) { now in
+    // The mark may be of a clock that has been set back, and not be on every replica.
+    let above = state == .deleted ? mark : mark.next
+    try await merge(buckets, above: above) { now in
       var row = held
       row.state = row.state.merged(ended) { $0.rawValue > $1.rawValue }
       row.changed = max(now, held.changed.next, row.state.timestamp)

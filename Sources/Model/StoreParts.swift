@@ -78,15 +78,18 @@ package final class StoreParts: Sendable {
 
   /// Merges `rows` into a table where merging alone decides, above whatever floor there is.
   ///
-  /// - Parameter rows: Makes the rows for a time.
+  /// - Parameters:
+  ///   - above: A time that is known to be held somewhere: one above it is no time too far ahead.
+  ///   - rows: Makes the rows for a time.
   package func merge<Schema: TableSchema>(
-    _ table: Table<Schema>, partitionKey: [UInt8] = [],
+    _ table: Table<Schema>, partitionKey: [UInt8] = [], above: Timestamp = .zero,
     _ rows: (Timestamp) -> [([UInt8], Schema.Row)]
   ) async throws {
     var tries = WriteTries()
     let outcome = try await table.retryingStale(&tries) { attempt in
       try await table.merge(
-        partitionKey: partitionKey, rows(attempt.timestamp), above: attempt.above)
+        partitionKey: partitionKey, rows(attempt.timestamp),
+        above: max(attempt.above ?? .zero, above))
     }
     guard case .refused(let code, _, _) = outcome else { return }
     let error = ModelError(refusal: code)

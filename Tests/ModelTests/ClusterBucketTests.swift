@@ -290,11 +290,15 @@ import Testing
   /// Both may be told that they have it; then the earlier keeps it, and the other one is shown under another name.
   @Test func aNameThatTwoClaimAtOnceIsOneBucketsAlone() throws {
     var both = 0
-    for seed in UInt64(1)...30 {
+    for seed in UInt64(1)...60 {
       let cluster = try StoreCluster(seed: seed, skews: [0, 40_000, -40_000])
       both += try cluster.runtime.run {
         let creations = [1, 2].map { index in
-          Pending(cluster.runtime) { try await cluster.nodes[index].store.buckets.create("name") }
+          Pending(cluster.runtime) {
+            let random = cluster.runtime.worldRandom
+            try await cluster.runtime.sleep(for: random.duration(in: .zero ... .milliseconds(80)))
+            return try await cluster.nodes[index].store.buckets.create("name")
+          }
         }
         var made: [Bucket] = []
         for creation in creations {

@@ -86,7 +86,7 @@ import Testing
     func response(_ body: ReplicaResponse.Body) -> ReplicaResponse {
       ReplicaResponse(body, floor: floor)
     }
-    let head = "01 01 0000000000020000"
+    let head = "01 01 0000000000020000 00"
     try check(response(.rows([[0xAA], nil])), head, "00 02 01 01aa 00")
     try check(
       response(
@@ -103,7 +103,8 @@ import Testing
       response(.answer(.stale(Timestamp(rawValue: 0x10001)))), head, "02 01 0000000000010001")
     try check(response(.answer(.refused(code: 256, payload: [5]))), head, "02 02 0100 0105")
     try check(
-      ReplicaResponse(.staleLayout([]), countsInQuorum: false), "01 00 0000000000000000", "03 00")
+      ReplicaResponse(.staleLayout([]), countsInQuorum: false, companion: [0xAA, 0xBB]),
+      "01 00 0000000000000000", "01 02aabb 03 00")
   }
 
   private let cursor = FeedCursor(
@@ -286,7 +287,8 @@ private struct AnyMessages {
       body = .answer(.refused(code: UInt16(random.below(65_536)), payload: bytes()))
     default: body = .staleLayout(bytes(300))
     }
-    return ReplicaResponse(body, countsInQuorum: random.below(2) == 0, floor: time)
+    return ReplicaResponse(
+      body, countsInQuorum: random.below(2) == 0, floor: time, companion: maybe { bytes(300) })
   }
 
   var headsRequest: HeadsRequest {

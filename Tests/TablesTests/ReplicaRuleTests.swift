@@ -98,6 +98,7 @@ import Testing
       let table = ordered(cluster)
       // The first repair is refused, as nothing is known of the floors; all of them say theirs.
       #expect(try await table.entry(key("a"))?.value == "x")
+      try await runtime.sleep(for: .seconds(1))
       for node in cluster.nodes { #expect(try node.local.entry(key("a"))?.value == "x") }
       try await put("b", row(6, "y"), on: cluster, [2])
       let before = cluster.links.map { $0.requestCount.load(ordering: .relaxed) }
@@ -239,6 +240,31 @@ import Testing
 
   // MARK: Ranges
 
+  /// A replica that holds a later companion says so, and the coordinator keeps it.
+  @Test func aLaterCompanionComesBackWithTheAnswer() throws {
+    let world = try FencedReplica(seed: 10)
+    let asking = try FencedReplica(beside: world)
+    try world.runtime.run {
+      let mark = RowKey(partitionKey: [], sortKey: Array("mark".utf8))
+      let known = CompanionRow(
+        table: "mark", row: EncodedRow(key: mark, bytes: world.schema.encode(row(3, "live"))))
+      _ = try await world.marks.merge([(mark, row(5, "mark"))], origin: .feed)
+      let group = ReplicaGroup(
+        replicas: [world.replica],
+        writeSets: [.init(version: 1, nodes: [world.replica.node], quorum: 1)],
+        readNodes: [world.replica.node], readQuorum: 1, layout: LayoutStamp(1))
+      let table = Table(
+        local: asking.local,
+        coordinator: TableCoordinator(
+          placement: FixedGroup(group: group), clock: world.replica.clock,
+          runtime: world.runtime, local: asking.replica))
+      #expect(try asking.marks.entry(mark) == nil)
+      #expect(try await table.get(key("a"), companion: known) == nil)
+      #expect(try asking.marks.entry(mark)?.value == "mark")
+      #expect(try world.marks.entry(mark)?.value == "mark")
+    }
+  }
+
   private func answer(
     _ replica: LocalTableReplica, limit: Int, grouping: DelimiterGrouping? = nil,
     from: [UInt8] = [], companion: CompanionRow? = nil
@@ -362,9 +388,14 @@ private final class FencedReplica: Sendable {
   /// A table that every node holds whole.
   let marks: LocalTable<RegisterSchema>
 
-  init(seed: UInt64) throws {
-    runtime = SimulatedRuntime(seed: seed)
-    host = runtime.addHost("node")
+  convenience init(seed: UInt64) throws { try self.init(SimulatedRuntime(seed: seed), "node") }
+
+  /// Another one in the same world.
+  convenience init(beside other: FencedReplica) throws { try self.init(other.runtime, "other") }
+
+  private init(_ runtime: SimulatedRuntime, _ name: String) throws {
+    self.runtime = runtime
+    host = runtime.addHost(name)
     host.commitDelay = .milliseconds(10) ... .milliseconds(10)
     let database = try LocalDatabase.open(host.databaseOptions(), random: host.random)
     replica = try LocalTableReplica(
