@@ -43,16 +43,29 @@ extension Buckets {
     }
   }
 
-  /// Makes sure that nobody took the claim for forgotten before the bucket's row was there; else the bucket goes again.
+  /// How often a creator looks whether somebody who took its claim for forgotten goes on, and how long it waits each time.
+  private static let claimLooksMax = 20
+  private static let claimPause: Duration = .milliseconds(100)
+
+  /// Makes sure that the claim stands now that the bucket's row is there; else the bucket goes again.
+  ///
+  /// Somebody with a clock that is ahead may have taken it for forgotten: either they find this row and give the name back,
+  /// or their bucket's row comes, or they have stopped.
   ///
   /// - Throws: `bucketAlreadyExists`, `bucketAlreadyOwnedByYou`.
   private func checkClaim(_ name: AliasName, of id: BucketID, owner: String?) async throws {
     let key = RowKey(partitionKey: [], sortKey: name.sortKey)
-    guard let claim = try await parts.aliases.current(key), claim.bucket != id else { return }
-    _ = try await parts.changeBucket(id) { row, now in row.state.set(.deleted, now: now) }
-    let permissions = try await row(claim.bucket)?.grants[owner ?? ""]?.value ?? 0
-    throw Permissions(rawValue: permissions).contains(.owner)
-      ? ModelError.bucketAlreadyOwnedByYou : ModelError.bucketAlreadyExists
+    for _ in 0..<Self.claimLooksMax {
+      guard let claim = try await parts.aliases.current(key), claim.bucket != id else { return }
+      if let other = try await row(claim.bucket) {
+        _ = try await parts.changeBucket(id) { row, now in row.state.set(.deleted, now: now) }
+        let permissions = other.grants[owner ?? ""]?.value ?? 0
+        throw Permissions(rawValue: permissions).contains(.owner)
+          ? ModelError.bucketAlreadyOwnedByYou : ModelError.bucketAlreadyExists
+      }
+      try await parts.runtime.sleep(for: Self.claimPause)
+    }
+    try await claim(name, for: id, owner: owner)
   }
 
   /// Makes `name` mean the bucket `id`.
