@@ -70,7 +70,9 @@ extension StoreParts {
     {
       // At a quorum before anything is written: a deleter that goes on all the same finds it there, or is overruled.
       let taken = try await endDeletion(of: bucket.id, mark: row.state.timestamp, as: .live)
-      return taken.state.value == .live ? bucket.with(taken) : bucket
+      guard taken.state.value == .live else { return bucket }
+      try await claimNamesAgain(of: bucket.id, taken)
+      return bucket.with(taken)
     }
     try await runtime.sleep(for: Self.bucketWait)
     return bucket

@@ -49,15 +49,16 @@ class AdminSocket(http.client.HTTPConnection):
 
 class Node(Server):
     """A node of a cluster. `wrapper` begins every start: a network namespace, say. `public` is its configured public
-    address; where it listens unless given, None for none. `program` is another build of it; `s3_host` is where clients reach it."""
+    address; where it listens unless given, None for none. `program` is another build of it; `s3_host` is where clients reach it;
+    `environment` holds variables of every start."""
 
     def __init__(self, folder, name, host="127.0.0.1", wrapper=(), bootstrap=(), public="", program=None,
-                 s3_host="127.0.0.1"):
+                 s3_host="127.0.0.1", environment=None):
         self.build = program
         self.name, self.bootstrap, self.public = name, list(bootstrap), public
         self.rpc_host, self.rpc_port, self.wrapper = host, free_port(), list(wrapper)
         self.s3_host = s3_host
-        super().__init__(folder)
+        super().__init__(folder, environment=environment)
 
     @property
     def program(self):
@@ -97,7 +98,7 @@ enabled = false
 
     def start(self, *arguments, wait=True, **variables):
         """Starts the process; with `wait`, returns once it answers commands."""
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **variables}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.environment, **variables}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrapper, self.program, "server", "--config", self.configuration, *arguments],

@@ -1,9 +1,12 @@
 """The emulated WAN of Tests/Tools/wan, under names of this run."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
+
+from Cluster.namespace import enter
 
 TOOL = Path(__file__).resolve().parents[1] / "Tools" / "wan" / "wan"
 # Not the tool's own: somebody may use that one.
@@ -34,6 +37,16 @@ class Wan:
     def inside(self, host):
         """What begins a command that runs there."""
         return ["ip", "netns", "exec", f"{self.namespace}{host}"]
+
+    @contextlib.contextmanager
+    def within(self, host):
+        """What this thread, and threads that it starts, do with the network meanwhile, they do there."""
+        with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{self.namespace}{host}") as there:
+            enter(there)
+            try:
+                yield
+            finally:
+                enter(before)
 
     def name(self, name, host):
         """Makes `name` mean `host`, for programs that start from now on."""

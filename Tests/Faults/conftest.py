@@ -2,15 +2,14 @@
 
 import random
 import shutil
-import subprocess
 import uuid
-from pathlib import Path
 
 import pytest
 
 from harness import disk as disks
 from harness.clock import SteppedClock
 from harness.failing import Failing
+from harness.preload import compiled
 from harness.server import Server
 
 
@@ -83,15 +82,6 @@ def disk_of(folder, request):
 def disk(disk_of):
     """A disk with room for many rounds of load."""
     return disk_of("12G")
-
-
-def compiled(folder, name):
-    """The library of the C file `name` beside this one."""
-    library = folder / f"{name}.so"
-    source = Path(__file__).with_name(f"{name}.c")
-    subprocess.run(
-        ["cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return library
 
 
 @pytest.fixture

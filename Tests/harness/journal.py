@@ -7,6 +7,11 @@ attempt began after A had ended: A was overwritten then. An attempt without ackn
 end: it may take effect at any time until a read has shown what the fault left.
 
 Clients of one process share a clock, so "began after it had ended" needs no other order.
+
+On several replicas an attempt without acknowledgement may take effect more than once, and what has no end may come back
+as often as it likes: the rule above says so already. One that was acknowledged has an end, so there is a second rule,
+for a journal that keeps reads: of two reads, one after the other, the second is never older. What a read did not show
+though its attempt had ended before it was replaced for good by what it did show.
 """
 
 import threading
@@ -18,6 +23,9 @@ FOREVER = float("inf")
 
 class Attempt:
     """One PUT, multipart upload or DELETE of one key."""
+
+    # There are a million of them in an hour.
+    __slots__ = ("number", "key", "kind", "content", "began", "ended", "acknowledged")
 
     def __init__(self, number, key, kind, content=None):
         self.number = number
@@ -35,11 +43,15 @@ class Attempt:
 
     def __repr__(self):
         state = "acknowledged" if self.acknowledged else "unanswered"
-        return f"<{self.number} {self.kind} {self.key} {self.content} {state}>"
+        span = f"{self.began:.3f} to {self.ended:.3f}"
+        return f"<{self.number} {self.kind} {self.key} {self.content} {state} {span}>"
 
 
 class Journal:
-    def __init__(self):
+    def __init__(self, keeps_reads=False):
+        self.keeps_reads = keeps_reads
+        # By key: when a read began and ended, and what it showed.
+        self.reads = {}
         self.lock = threading.Lock()
         self.attempts = {}
         self.before = {}
@@ -81,29 +93,40 @@ class Journal:
         with self.lock:
             return sorted(set(self.attempts) | set(self.before))
 
+    def saw(self, key, effect, began, ended):
+        """A read of `key` between the two times has shown `effect`."""
+        if self.keeps_reads:
+            with self.lock:
+                self.reads.setdefault(key, []).append((began, ended, effect))
+
     def allowed(self, key, read_began=FOREVER, read_ended=FOREVER):
         """Effects that a read of `key` between the two times may show."""
         with self.lock:
             attempts = list(self.attempts.get(key, []))
+            reads = [read for read in self.reads.get(key, []) if read[1] < read_began]
+            # What had ended before this was overwritten before the read.
+            overwritten = max(
+                (a.began for a in attempts if a.acknowledged and a.ended < read_began), default=0.0)
             states = {}
-            if self._survives(attempts, 0.0, read_began):
-                states[self.before.get(key, ABSENT)] = None
+            before = self.before.get(key, ABSENT)
+            if overwritten <= 0.0 and not self._replaced(reads, 0.0, before):
+                states[before] = None
             for attempt in attempts:
-                if attempt.began < read_ended and self._survives(attempts, attempt.ended, read_began):
+                if attempt.began < read_ended and overwritten <= attempt.ended \
+                        and not self._replaced(reads, attempt.ended, attempt.effect):
                     states[attempt.effect] = attempt
             return states
 
     @staticmethod
-    def _survives(attempts, ended, read_began):
-        return not any(
-            other.acknowledged and other.began > ended and other.ended < read_began
-            for other in attempts)
+    def _replaced(reads, ended, effect):
+        return any(began > ended and shown != effect for began, _, shown in reads)
 
     def settle(self, key, effect):
         """After a fault a read has shown `effect`: it is the state that the next round begins with."""
         with self.lock:
             self.before[key] = effect
             self.attempts[key] = []
+            self.reads.pop(key, None)
 
     def acknowledged_count(self):
         with self.lock:

@@ -37,9 +37,22 @@ extension Buckets {
         row.names.set(name, true, now: now)
         return [(id.bytes, row)]
       }
+      try await checkClaim(name, of: id, owner: owner)
       guard let bucket = try await get(id) else { throw ModelError.bucketBusy }
       return bucket
     }
+  }
+
+  /// Makes sure that nobody took the claim for forgotten before the bucket's row was there; else the bucket goes again.
+  ///
+  /// - Throws: `bucketAlreadyExists`, `bucketAlreadyOwnedByYou`.
+  private func checkClaim(_ name: AliasName, of id: BucketID, owner: String?) async throws {
+    let key = RowKey(partitionKey: [], sortKey: name.sortKey)
+    guard let claim = try await parts.aliases.current(key), claim.bucket != id else { return }
+    _ = try await parts.changeBucket(id) { row, now in row.state.set(.deleted, now: now) }
+    let permissions = try await row(claim.bucket)?.grants[owner ?? ""]?.value ?? 0
+    throw Permissions(rawValue: permissions).contains(.owner)
+      ? ModelError.bucketAlreadyOwnedByYou : ModelError.bucketAlreadyExists
   }
 
   /// Makes `name` mean the bucket `id`.
@@ -61,6 +74,20 @@ extension Buckets {
     guard try await parts.aliases.current(key)?.bucket == id else {
       throw ModelError.bucketAlreadyExists
     }
+    // A creation that was only slow may have ended between the look and the claim.
+    guard let held, !held.isReleased, held.bucket != id, try await row(held.bucket) != nil else {
+      return
+    }
+    try await parts.merge(parts.aliases) { now in
+      let now = max(now, held.changed.next)
+      return [
+        (
+          key.sortKey,
+          AliasRow(changed: now, epoch: epoch &+ 1, claimed: held.claimed, bucket: held.bucket)
+        )
+      ]
+    }
+    throw ModelError.bucketAlreadyExists
   }
 
   /// Throws unless `alias` names a bucket that does not exist, nor is being created.

@@ -10,7 +10,8 @@
 //      that the listing did not see meets the mark on so many replicas that it is not acknowledged.
 //   2. A writer that takes the mark for forgotten, after a minute, makes the bucket live two above the mark, at a quorum,
 //      before it sends its object. That wins over one above, whoever comes first.
-//   3. Names are freed, and uploads aborted, only after a quorum was read back as deleted.
+//   3. Names are freed, and uploads aborted, only after a quorum was read back as deleted. What is freed is the claims
+//      that there were before the end: who takes the deletion back claims the names anew (BucketNames.swift).
 //
 // At worst a bucket that was deleted reappears, because a writer took it back after all; an object that was acknowledged
 // is never lost (the model `bucket_delete`).
@@ -40,9 +41,10 @@ extension Buckets {
         try await parts.endDeletion(of: id, mark: mark, as: .live)
         throw error
       }
+      let claims = try await parts.claims(of: id, marked)
       let ended = try await parts.endDeletion(of: id, mark: mark, as: .deleted)
       guard ended.state == Register(.deleted, at: mark.next) else { throw ModelError.bucketBusy }
-      for entry in ended.names.entries { try await release(entry.key, of: id) }
+      for (name, claim) in claims { try await parts.free(name, claim) }
     }
   }
 

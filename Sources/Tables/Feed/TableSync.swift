@@ -26,6 +26,8 @@ package final class TableSync: Sendable {
     var layout: LayoutVersion?
     var sources: [NodeID: Source] = [:]
     var connected: Set<NodeID> = []
+    /// In the order of their IDs: nothing may depend on the order of a dictionary.
+    var sourcesInOrder: [Source] { sources.sorted { $0.key < $1.key }.map(\.value) }
     var network: (any FeedNetwork)?
     var comparison: ReplicaComparison?
     var comparing: Task<Void, Never>?
@@ -87,7 +89,7 @@ package final class TableSync: Sendable {
   package func stop() async {
     let tasks = state.withLock { state in
       state.isStopped = true
-      return state.sources.values.compactMap(\.task) + [state.comparing].compactMap(\.self)
+      return state.sourcesInOrder.compactMap(\.task) + [state.comparing].compactMap(\.self)
     }
     for task in tasks { task.cancel() }
     for task in tasks { await task.value }
@@ -260,7 +262,7 @@ package final class TableSync: Sendable {
   private func startedOver(_ partition: UInt16) {
     let readers = state.withLock { state in
       state.isServing = false
-      return state.sources.values.map(\.reader)
+      return state.sourcesInOrder.map(\.reader)
     }
     for reader in readers { reader.forget(partition) }
   }
@@ -277,7 +279,7 @@ package final class TableSync: Sendable {
         state.isServing = ended >= Quorum.read(of: layout.storageNodes.count)
       }
       let isBehind = isCatchingUp(state)
-      return state.sources.values.filter { $0.isConnected && $0.reader.hasReports(isBehind) }
+      return state.sourcesInOrder.filter { $0.isConnected && $0.reader.hasReports(isBehind) }
         .map(\.bell)
     }
     for bell in bells { bell.ring() }

@@ -132,10 +132,16 @@ struct BucketHistory: Sendable {
         deletion.span.precedes(use.span),
         !creations.contains(where: { !$0.span.precedes(deletion.span) })
       else { return false }
-      // A writer takes a deletion back.
+      // A writer takes a deletion back, also one that another deletion began beside the first.
       return !events.contains { event in
-        guard case .put = event.kind else { return false }
-        return event.span.start < deletion.span.end && !event.span.precedes(deletion.span)
+        switch event.kind {
+        case .put:
+          event.span.start < deletion.span.end && !event.span.precedes(deletion.span)
+        case .deleteBucket:
+          event.span != deletion.span && event.span.start < deletion.span.end
+            && !event.span.precedes(deletion.span)
+        default: false
+        }
       }
     }
     return deletion.map { "it was deleted at \($0.span), and nobody made it again" }
