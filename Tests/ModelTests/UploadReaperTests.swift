@@ -1,4 +1,5 @@
 import Base
+import LocalDB
 import Model
 import SimulatedWorld
 import Tables
@@ -138,6 +139,38 @@ import Testing
       }
       try await node.settle()
       #expect(try node.liveReferences().isEmpty)
+      #expect(try await node.get(bucket, "k") == nil)
+    }
+  }
+
+  /// A replica that knows the upload as undone does not store its row, whatever its writer knows.
+  @Test func theRowOfARefusedUploadIsNotStored() throws {
+    try ModelWorld(seed: 6).run { node in
+      let bucket = try await node.store.buckets.create("bucket")
+      let writer = node.store.objects.writer(bucket: bucket, key: try ObjectKey("k"))
+      let body = Body(noise(9000), pieceBytes: 4096)
+      try await writer.append(from: { body.read(into: $0) }, observe: { _ in })
+      let database = node.replica.database
+      let partitionKey = ObjectPartition.key(bucket.id)
+      var refused: [EncodedRow] = []
+      try database.scan(database.tree("object")) { key, value in
+        guard case .upload(let row) = try ObjectRow(StoredRow(value).row),
+          let key = RowKey(diskKey: key, partitionKeyBytes: partitionKey.count)
+        else { return true }
+        let undone = UploadRow(
+          timestamp: row.timestamp.next, state: .refused, purpose: row.purpose, begun: row.begun)
+        refused.append(EncodedRow(key: key, bytes: ObjectRow.upload(undone).encoded))
+        return true
+      }
+      #expect(refused.count == 1)
+      let response = try await node.replica.perform(
+        ReplicaRequest(
+          table: "object", partition: UInt16(Partition.of(partitionKey)), layout: LayoutStamp(1),
+          body: .merge(refused, .feed)), deadline: .distantFuture)
+      #expect(response.body == .answer(.accepted))
+      await #expect(throws: ModelError.writeRefused) {
+        _ = try await writer.commit(ObjectMetadata())
+      }
       #expect(try await node.get(bucket, "k") == nil)
     }
   }

@@ -168,12 +168,17 @@ import Testing
       // The writer is busy, then records the layout, then comes to the write.
       let database = world.replica.database
       let newest = world.newest
-      let busy = world.runtime.spawn { _ = try? await database.write { _ in } }
+      let (counts, row) = (world.schema.counts, row(5, "x"))
+      let busy = world.runtime.spawn {
+        _ = try? await database.write { try $0.put(counts, [9], [9]) }
+      }
+      try await world.runtime.sleep(for: .milliseconds(1))
       let layout = world.runtime.spawn {
         _ = try? await database.write { _ in newest.value = 2 }
       }
       try await world.runtime.sleep(for: .milliseconds(1))
-      let written = row(5, "x")
+      #expect(newest.value == 1)
+      let written = row
       let outcome =
         byOperation
         ? try await table.operate(
