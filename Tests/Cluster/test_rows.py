@@ -78,6 +78,7 @@ def test_one_of_three_alone_refuses_and_loses_nothing(nodes):
 def test_members_without_a_role_are_gateways(nodes):
     *_, gateway = everyone = storing(nodes, gateways=["gateway"])
     one, two, three = everyone[:3]
+    wait_healthy(everyone)
     tenant = Tenant(gateway)
     for number in range(20):
         assert tenant.put(gateway, f"key/{number}", body(number)).status == 200
