@@ -112,13 +112,15 @@ final class NodeCluster: AdminCluster {
     status.attention += adviceIfRefused
   }
 
-  /// Says which nodes still read what they missed.
+  /// Says which nodes still read what they missed: those that read this node say so, and nobody reads a gateway.
   private func noteReading(_ layout: LayoutVersion, _ status: inout ClusterStatus) {
     guard layout.storageNodes.count > 1 else { return }
+    let isRead = layout.storageNodes.contains(own)
     for (index, node) in status.nodes.enumerated()
     where node.isUp && layout.storageNodes.contains(node.id) {
       let isReading =
-        node.id == own ? tables.sync.isCatchingUp : tables.sync.source.isCatchingUp(node.id) ?? true
+        node.id == own
+        ? tables.sync.isCatchingUp : tables.sync.source.isCatchingUp(node.id) ?? isRead
       guard isReading else { continue }
       status.nodes[index].state = .catchingUp
       status.health = max(status.health, .degraded)

@@ -78,6 +78,7 @@ def test_one_of_three_alone_refuses_and_loses_nothing(nodes):
 def test_members_without_a_role_are_gateways(nodes):
     *_, gateway = everyone = storing(nodes, gateways=["gateway"])
     one, two, three = everyone[:3]
+    wait_healthy(everyone)
     tenant = Tenant(gateway)
     for number in range(20):
         assert tenant.put(gateway, f"key/{number}", body(number)).status == 200
@@ -86,7 +87,7 @@ def test_members_without_a_role_are_gateways(nodes):
         assert tenant.get(node, "key/7").body == body(7)
     # A right that is taken away on one node is away on another within a gossip round.
     two.command("bucket", "deny", tenant.bucket, "--key", tenant.access_key, "--write")
-    eventually(lambda: tenant.put(gateway, "key/7", b"x").status == 403, 10)
+    eventually(lambda: tenant.put(gateway, "refused", b"x").status == 403, 10)
     # Without holders it says so, and serves again by itself.
     gateway.restart(**EXPERIMENTAL)
     eventually(lambda: tenant.get(gateway, "key/7").status == 200, 20)

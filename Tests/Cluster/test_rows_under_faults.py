@@ -97,14 +97,23 @@ class FarCluster:
 
     def verify(self):
         nodes = self.faults.nodes
-        if self.faults.away:
-            eventually(lambda: all(sees_all(node, nodes) and serves(node) for node in nodes), HEAL_LIMIT)
-        else:
-            wait_healthy(nodes, HEAL_LIMIT)
+        try:
+            if self.faults.away:
+                eventually(lambda: all(sees_all(node, nodes) and serves(node) for node in nodes), HEAL_LIMIT)
+            else:
+                wait_healthy(nodes, HEAL_LIMIT)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n" + "\n".join(map(self.view, nodes))) from None
         # What clients gave up on may still be under way.
         time.sleep(1)
         first, *others = nodes
         load.verify(first, self.journal, threads=8, others=others)
+
+    def view(self, node):
+        """What a node says of all."""
+        status = node.status()
+        seen = {other["hostname"]: other["state"] for other in status["nodes"]}
+        return f"{node.name}: {status['health']}, {seen}, {status['attention']}, serves: {serves(node)}"
 
     def report(self):
         return (f"{self.rounds} rounds, {self.journal.acknowledged_count()} acknowledged changes; seed {self.seed}; "
