@@ -35,7 +35,7 @@ class Faults:
         self._undo(float("inf"))
         self.wan("heal")
         for node in self.nodes:
-            self._set_clock(node, 0)
+            self.set_clock(node, 0)
         for node in self.nodes:
             node.ready()
         self._note("all is healed")
@@ -121,11 +121,11 @@ class Faults:
 
     def _step(self, node, _):
         far = self.source.random() < 0.25
-        self._set_clock(node, self.source.choice([73 * YEAR, -3 * YEAR, 3600]) if far
+        self.set_clock(node, self.source.choice([73 * YEAR, -3 * YEAR, 3600]) if far
                         else self.source.randint(-14, 14) * MINUTE)
         self.counts["step far" if far else "step"] += 1
 
-    def _set_clock(self, node, seconds):
+    def set_clock(self, node, seconds):
         if node.credentials.clock_shift != seconds:
             self._note(f"the clock of {node.name} is set {seconds} s ahead")
             self.clocks[node].set(seconds)

@@ -7,6 +7,7 @@ a load of small objects through all of them: nothing acknowledged is lost or com
 import math
 import random
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -204,3 +205,34 @@ def test_one_node_is_away_all_the_time_and_comes_back(far, play):
         other.start()
         far.faults.away.clear()
         far.verify()
+
+
+def test_two_writers_of_a_key_that_is_ahead_of_their_clocks(far):
+    """With one node away both of them need both replicas, and the next timestamp is the same for both."""
+    one, two, three = far.storing
+    far.faults.set_clock(one, 10 * 60)
+    assert put(far, one, "ahead") == 200
+    far.faults.set_clock(one, 0)
+    three.kill()
+    eventually(lambda: all(put(far, node, f"through {node.name}") == 200 for node in (one, two)), 10)
+    together, statuses = threading.Barrier(2), []
+
+    def write(node):
+        for _ in range(10):
+            together.wait(30)
+            statuses.append(put(far, node, "ahead"))
+    writers = [threading.Thread(target=write, args=(node,)) for node in (one, two)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    three.start()
+    assert statuses == [200] * 20
+
+
+def put(far, node, key):
+    client = node.client()
+    try:
+        return client.request("PUT", BUCKET, key, body=node.name.encode()).status
+    finally:
+        client.close()

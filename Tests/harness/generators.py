@@ -36,7 +36,7 @@ def grange_bench():
 
 def ours(server, load):
     words = [
-        grange_bench(), load.operation, "--json", "--endpoint", f"127.0.0.1:{server.port}",
+        grange_bench(), load.operation, "--json", "--endpoint", f"{server.host}:{server.port}",
         "--bucket", BUCKET, "--prefix", load.prefix, "--size", load.size,
         "--concurrency", load.concurrency, "--seconds", load.seconds, "--objects", load.objects,
         "--per-folder", load.per_folder, "--page", load.page, *load.ours_only,
@@ -46,8 +46,9 @@ def ours(server, load):
     if isinstance(server, Nginx):
         words += ["--no-signature"]
     else:
-        words += ["--region", REGION, "--access", ACCESS_KEY]
-    return run(words, {"GRANGE_BENCH_SECRET": SECRET_KEY})
+        words += ["--region", REGION, "--access", server.credentials.access_key]
+    secret = "" if isinstance(server, Nginx) else server.credentials.secret_key
+    return run(words, {"GRANGE_BENCH_SECRET": secret})
 
 
 def theirs(server, load):
@@ -115,6 +116,7 @@ class Nginx:
     """
 
     PROGRAM = "/usr/sbin/nginx"
+    host = "127.0.0.1"
 
     def __init__(self, folder):
         self.folder = folder

@@ -1,5 +1,7 @@
 // Writes where the later one wins, whatever the clocks say.
 
+import Base
+
 /// One attempt to write.
 package struct WriteAttempt: Sendable {
   /// The timestamp to write at.
@@ -52,6 +54,14 @@ extension Table {
   /// such refusals; clocks that differ for good make them all.
   private static var clockRefusalsMax: Int { 3 }
 
+  /// The longest wait before a further try, at first and at the most.
+  ///
+  /// Two that write one row at once above the same far timestamp, each from a replica of its own, would go on refusing each
+  /// other: one has to let the other pass, and its row has to reach the others meanwhile.
+  private static var pauseMax: (first: Duration, most: Duration) {
+    (.milliseconds(25), .milliseconds(800))
+  }
+
   /// Calls `write` with a timestamp of this node's clock, and again above the newest one held each
   /// time that the outcome is stale.
   ///
@@ -63,7 +73,8 @@ extension Table {
     _ write: nonisolated(nonsending) (WriteAttempt) async throws -> WriteOutcome
   ) async throws -> WriteOutcome {
     var clockRefusals = 0
-    for _ in 0..<Self.attemptsMax {
+    var pauseMax = Self.pauseMax.first
+    for number in 0..<Self.attemptsMax {
       let attempt = tries.next(coordinator.clock)
       let outcome = try await write(attempt)
       tries.note(outcome, of: attempt)
@@ -74,6 +85,10 @@ extension Table {
         continue
       }
       guard case .stale = outcome else { return outcome }
+      guard number > 0, !isSole else { continue }
+      let random = coordinator.runtime.random.below(Int(pauseMax / .microseconds(1)))
+      try await coordinator.runtime.sleep(for: .microseconds(random))
+      pauseMax = min(pauseMax * 2, Self.pauseMax.most)
     }
     throw TableError.contended(table: schema.name)
   }
