@@ -287,49 +287,6 @@ import Testing
 
   // MARK: Names claimed on two sides
 
-<<<<<<< HEAD
-  /// Should both be told that they have it, the earlier keeps it, and the other one is shown under another name.
-  @Test func aNameThatTwoClaimAtOnceIsOneBucketsAlone() throws {
-    var lost = 0
-    for seed in UInt64(1)...20 {
-      let cluster = try StoreCluster(seed: seed, skews: [0, 40_000, -40_000])
-      lost += try cluster.runtime.run {
-        let creations = [1, 2].map { index in
-          Pending(cluster.runtime) {
-            let random = cluster.runtime.worldRandom
-            try await cluster.runtime.sleep(for: random.duration(in: .zero ... .milliseconds(80)))
-            return try await cluster.nodes[index].store.buckets.create("name")
-          }
-        }
-        var made: [Bucket] = []
-        for creation in creations {
-          do {
-            made.append(try await creation.value)
-          } catch ModelError.bucketAlreadyExists {
-          }
-        }
-        #expect(!made.isEmpty, "seed \(seed)")
-        try await cluster.runtime.sleep(for: .seconds(20))
-        for node in cluster.nodes {
-          let parts = node.store.buckets.parts
-          _ = try await parts.aliases.current(
-            RowKey(partitionKey: [], sortKey: AliasName.global("name").sortKey))
-          for bucket in made { _ = try await parts.buckets.current(Self.key(bucket.id)) }
-          var names: Set<String> = []
-          for bucket in made {
-            let shown = try #require(try await node.store.buckets.get(bucket.id))
-            let name = shown.name(for: nil)
-            #expect(names.insert(name).inserted, "seed \(seed)")
-            #expect(name == "name" || name == "name-\(bucket.id.hex.prefix(8))", "seed \(seed)")
-            #expect(
-              try await node.store.buckets.resolve(name, for: nil)?.id == bucket.id, "seed \(seed)")
-          }
-        }
-        return 2 - made.count
-      }
-    }
-    #expect(lost > 0, "no two creations met")
-=======
   /// What each creation came to; `nil` when the name was another's.
   private static func creation(_ name: String, on node: Node) -> Pending<Bucket?> {
     Pending(node.runtime) {
@@ -404,6 +361,5 @@ import Testing
       let found = try await cluster.nodes[0].store.buckets.resolve("name", for: nil)
       #expect(found?.id == earlier.id)
     }
->>>>>>> 8889142f0e13668e226d3f6e18b646ead07e92bb
   }
 }
