@@ -21,7 +21,8 @@ final class NodeCluster: AdminCluster {
   private let tokenWarning: String?
 
   init(
-    _ service: ClusterService, tables: NodeTables, mesh: NodeMesh, runtime: any Runtime, tokenWarning: String?,
+    _ service: ClusterService, tables: NodeTables, mesh: NodeMesh, runtime: any Runtime,
+    tokenWarning: String?,
     beginAnew: @escaping @Sendable (_ token: String) -> Void
   ) {
     self.service = service
@@ -146,14 +147,16 @@ final class NodeCluster: AdminCluster {
       status.health = .unavailable
       status.attention.append(
         "this node's metadata are older than what its peers have read of them (a disk or folder was put back): it answers "
-          + "for nothing until it is replaced; ask a friend for a token, then grange join TOKEN --discard-data")
+          + "for nothing until it is replaced; ask a friend for a token, then grange join TOKEN --discard-data"
+      )
     }
     let differences = tables.sync.differences
     guard let first = differences.first else { return }
     status.attention.append(
       "this node and \(first.node.hex.prefix(16)) hold different rows although each has read all of the other's, in "
         + "\(differences.count) tables of partitions, the first of them \(first.table) of partition \(first.partition) "
-        + "(\(first.ownRows) rows here, \(first.otherRows) there): look at the disks of both (smartctl), and report it")
+        + "(\(first.ownRows) rows here, \(first.otherRows) there): look at the disks of both (smartctl), and report it"
+    )
   }
 
   /// Whether a write quorum of every partition is up.
