@@ -31,7 +31,11 @@ package struct NodeStorage: Sendable {
     var options = platform.databaseOptions(configuration.metadataDirectory)
     options.fsync = configuration.fsync
     options.logger = logger.labelled("localdb")
-    database = try LocalDatabase.open(options, random: runtime.random)
+    let database = try LocalDatabase.open(options, random: runtime.random)
+    self.database = database
+    // The parts hold each other, and would hold the database open.
+    var isWhole = false
+    defer { if !isWhole { database.close() } }
     // The database holds the folder's lock from here on.
     identity = try NodeIdentity.open(
       in: configuration.metadataDirectory, isNew: database.commitNumber == 0, random: runtime.random
@@ -54,6 +58,7 @@ package struct NodeStorage: Sendable {
       logger: logger.labelled("tables"), readByAll: { [sync = tables.sync] in sync.readByAll($0) })
     // The role that the first row gives this node, if it does.
     cluster.offer(capacityBytes: capacityBytes(configuration))
+    isWhole = true
   }
 
   private static func clusterOptions(

@@ -157,7 +157,11 @@ package final class ClusterService: Sendable {
     for task in tasks { task.cancel() }
     await mesh?.stop()
     for task in tasks { await task.value }
-    state.withLock { $0.mesh = nil }
+    state.withLock { state in
+      state.mesh = nil
+      // It holds what holds this.
+      state.observer = nil
+    }
   }
 
   /// Says what this node offers to store: it tells the others, and its first row makes that its role.

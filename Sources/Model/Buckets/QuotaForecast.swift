@@ -1,7 +1,8 @@
 // Refusing early what the replicas of a bucket would refuse in the end (BucketQuota.swift).
 //
 // A client that announces 5 GB for a full bucket should not have to send them first. What this node counts may
-// be old, or nothing if it is no replica of the bucket's index: then the forecast lets the write go on.
+// be old, or nothing if it is no replica of the bucket's index: so where there are several the forecast lets every write go
+// on, and a quorum is asked before the row is sent (CheckQuota.swift).
 
 import Base
 import LocalDB
@@ -14,6 +15,8 @@ struct QuotaForecast {
   private var usage = BucketUsage.zero
   private var old = BucketUsage.zero
   private var receivedBytes: UInt64 = 0
+  /// Whether this node's count is all there is: one of several may not have heard of a deletion.
+  private var knowsUsage = false
 
   /// The forecast for what is written at `sortKey`.
   ///
@@ -21,7 +24,8 @@ struct QuotaForecast {
   init(_ parts: StoreParts, _ bucket: Bucket, _ sortKey: ObjectSortKey) throws {
     quota = bucket.quota
     isPart = if case .part = sortKey { true } else { false }
-    guard quota != .none else { return }
+    guard quota != .none, parts.objects.isSole else { return }
+    knowsUsage = true
     usage = try parts.usage(bucket.id)
     let key = RowKey(partitionKey: ObjectPartition.key(bucket.id), sortKey: sortKey.bytes)
     old = try parts.objects.local.entry(key)?.weight ?? .zero
@@ -31,7 +35,7 @@ struct QuotaForecast {
   ///
   /// - Throws: `quotaExceeded`.
   func check(_ sizeBytes: UInt64) throws(ModelError) {
-    guard quota != .none else { return }
+    guard quota != .none, knowsUsage else { return }
     let new = isPart ? BucketUsage.part(sizeBytes) : .object(sizeBytes)
     if let excess = quota.excess(of: usage, replacing: old, by: new) {
       throw .quotaExceeded(excess)

@@ -70,8 +70,10 @@ package final class ChangeFeed: Sendable {
   private let lastTree: Tree
   private let state: Mutex<State>
   private let committed: Atomic<UInt64>
+  /// Whether this start is durable: the first change of a run makes it so, in its own transaction.
+  private let isStartKept = Atomic(false)
 
-  /// Opens the feed and notes the start.
+  /// Opens the feed, and changes nothing.
   ///
   /// Blocks the thread; for start-up.
   ///
@@ -83,7 +85,7 @@ package final class ChangeFeed: Sendable {
     droppedTree = try database.tree("feed_dropped")
     startTree = try database.tree("feed_start")
     lastTree = try database.tree("feed_last", gathering: true)
-    let (entries, startTree, lastTree) = (entries, startTree, lastTree)
+    let (entries, lastTree) = (entries, lastTree)
     let heads = try database.read { transaction in
       try (0...Partition.everywhere).map { partition in
         try Self.head(of: partition, entries, in: transaction)
@@ -105,9 +107,6 @@ package final class ChangeFeed: Sendable {
     if let newest = starts.last, newest.first > last { starts.removeLast() }
     let start = (first: last + 1, id: FeedStart(high: random.next(), low: random.next()))
     starts.append(start)
-    try database.writeBlocking { transaction in
-      try transaction.put(startTree, Self.bytes(start.first), start.id.bytes)
-    }
     state = Mutex(State(given: last, heads: heads, starts: starts))
     committed = Atomic(last)
   }
@@ -150,11 +149,22 @@ package final class ChangeFeed: Sendable {
     committed.store(given, ordering: .releasing)
   }
 
+  private func keepStart(in transaction: WriteTransaction) throws {
+    let start = state.withLock { $0.starts[$0.starts.count - 1] }
+    try transaction.put(startTree, Self.bytes(start.first), start.id.bytes)
+    transaction.observeCommit(
+      CommitObserver(didEnd: { [self] in
+        let kept = try? database.get(startTree, Self.bytes(start.first))
+        if kept == start.id.bytes { isStartKept.store(true, ordering: .relaxed) }
+      }))
+  }
+
   /// Puts the entry of a row at `sequence`, in the place of the row's entry before.
   func record(
     _ row: FeedRow, _ partition: UInt16, at sequence: UInt64, isTombstone: Bool,
     replacing former: (sequence: UInt64, isTombstone: Bool)?, in transaction: WriteTransaction
   ) throws {
+    if !isStartKept.load(ordering: .relaxed) { try keepStart(in: transaction) }
     if let former { try remove(partition, former, in: transaction) }
     let (key, value) = (Self.key(partition, sequence), Self.encode(row))
     try transaction.put(entries, key, value)
