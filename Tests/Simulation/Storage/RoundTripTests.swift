@@ -8,8 +8,8 @@ import Testing
 @Suite("Round trips of storage")
 struct RoundTripTests {
   private static let oneWay: Duration = .milliseconds(50)
-  private static let bucket = "b"
-  private static let quotaBucket = "q"
+  private static let bucket = "trips"
+  private static let quotaBucket = "trips-with-quota"
 
   /// Operations, and how many round trips each takes.
   private struct Operation {
