@@ -27,6 +27,10 @@ package struct ClusterStatus: Equatable, Sendable {
   package var nodes: [NodeStatus]
   /// The number of the layout version in effect; 0 before there is one.
   package var layoutVersion: UInt64
+  /// How many nodes hold each row; 0 before there is a layout.
+  package var copies = 0
+  /// What keeps traces of deleted objects from being forgotten; `nil` when nothing does.
+  package var tombstones: TombstoneDelay?
   /// What an operator should look at, in sentences that say what to do.
   package var attention: [String]
 
@@ -37,6 +41,18 @@ package struct ClusterStatus: Equatable, Sendable {
     self.nodes = nodes
     self.layoutVersion = layoutVersion
     self.attention = attention
+  }
+}
+
+/// Nodes without which deletions cannot be forgotten: they have not read them.
+package struct TombstoneDelay: Equatable, Sendable {
+  /// Since when the first of them has not been heard; `nil` when it was not heard since this node started.
+  package var since: WallTime?
+  package var waitingFor: [NodeID]
+
+  package init(since: WallTime?, waitingFor: [NodeID]) {
+    self.since = since
+    self.waitingFor = waitingFor
   }
 }
 

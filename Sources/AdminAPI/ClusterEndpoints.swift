@@ -15,6 +15,13 @@ extension AdminEndpoints {
         : [
           "version": .count(status.layoutVersion), "step": "settled", "waitingFor": .array([]),
         ],
+      "copies": .count(UInt64(status.copies)),
+      "tombstones": status.tombstones.map { delay in
+        [
+          "since": .optional(delay.since.map { CivilTime($0).iso8601 }),
+          "waitingFor": .array(delay.waitingFor.map { .string($0.hex) }),
+        ]
+      } ?? .null,
       "nodes": .array(status.nodes.map(document)),
       "attention": .array(status.attention.map { .string($0) }),
     ]

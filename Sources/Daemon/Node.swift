@@ -69,7 +69,8 @@ package struct Node: Sendable {
     let tokenWarning = try await given(to: storage)
     let (listeners, mesh) = try listen(configuration, storage, metrics: metrics)
     let cluster = NodeCluster(
-      storage.cluster, tables: storage.tables, mesh: mesh, runtime: runtime, tokenWarning: tokenWarning,
+      storage.cluster, tables: storage.tables, mesh: mesh, runtime: runtime,
+      tokenWarning: tokenWarning,
       beginAnew: beginAnew)
     let state = NodeState(
       configuration: configuration, storage: storage, cluster: cluster, platform: platform,

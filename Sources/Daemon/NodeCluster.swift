@@ -21,7 +21,8 @@ final class NodeCluster: AdminCluster {
   private let tokenWarning: String?
 
   init(
-    _ service: ClusterService, tables: NodeTables, mesh: NodeMesh, runtime: any Runtime, tokenWarning: String?,
+    _ service: ClusterService, tables: NodeTables, mesh: NodeMesh, runtime: any Runtime,
+    tokenWarning: String?,
     beginAnew: @escaping @Sendable (_ token: String) -> Void
   ) {
     self.service = service
@@ -107,6 +108,8 @@ final class NodeCluster: AdminCluster {
     }
     if let layout {
       noteReading(layout, &status)
+      noteTombstones(layout, &status)
+      noteDamage(&status)
       if !Self.canStore(layout, nodes: status.nodes) { status.health = .unavailable }
     }
     status.attention += adviceIfRefused
@@ -125,6 +128,35 @@ final class NodeCluster: AdminCluster {
       status.nodes[index].state = .catchingUp
       status.health = max(status.health, .degraded)
     }
+  }
+
+  /// Says for whom traces of what was deleted are kept.
+  private func noteTombstones(_ layout: LayoutVersion, _ status: inout ClusterStatus) {
+    status.copies = layout.holders(of: 0).count
+    guard layout.storageNodes.contains(own), tables.replica.feed.hasTombstones else { return }
+    let away = status.nodes.filter { !$0.isUp && layout.storageNodes.contains($0.id) }
+    guard !away.isEmpty else { return }
+    status.tombstones = TombstoneDelay(
+      since: away.compactMap(\.lastSeen).min { $0.milliseconds < $1.milliseconds },
+      waitingFor: away.map(\.id))
+  }
+
+  /// Says what no feed will mend.
+  private func noteDamage(_ status: inout ClusterStatus) {
+    if tables.replica.hasLostRows {
+      status.health = .unavailable
+      status.attention.append(
+        "this node's metadata are older than what its peers have read of them (a disk or folder was put back): it answers "
+          + "for nothing until it is replaced; ask a friend for a token, then grange join TOKEN --discard-data"
+      )
+    }
+    let differences = tables.sync.differences
+    guard let first = differences.first else { return }
+    status.attention.append(
+      "this node and \(first.node.hex.prefix(16)) hold different rows although each has read all of the other's, in "
+        + "\(differences.count) tables of partitions, the first of them \(first.table) of partition \(first.partition) "
+        + "(\(first.ownRows) rows here, \(first.otherRows) there): look at the disks of both (smartctl), and report it"
+    )
   }
 
   /// Whether a write quorum of every partition is up.

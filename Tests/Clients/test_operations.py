@@ -193,11 +193,11 @@ def test_a_newer_or_older_database_is_refused(node):
     server = node().start()
     server.stop()
     (path,) = (server.folder / "meta").glob("*.sqlite")
-    set_format(path, 3)
+    set_format(path, 4)
     refused(grange("server", "--config", server.configuration), "newer")
-    set_format(path, 1)
-    refused(grange("server", "--config", server.configuration), "development version")
     set_format(path, 2)
+    refused(grange("server", "--config", server.configuration), "development version")
+    set_format(path, 3)
     server.start()
 
 

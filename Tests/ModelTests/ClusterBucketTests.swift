@@ -287,46 +287,79 @@ import Testing
 
   // MARK: Names claimed on two sides
 
-  /// Should both be told that they have it, the earlier keeps it, and the other one is shown under another name.
-  @Test func aNameThatTwoClaimAtOnceIsOneBucketsAlone() throws {
-    var lost = 0
-    for seed in UInt64(1)...20 {
-      let cluster = try StoreCluster(seed: seed, skews: [0, 40_000, -40_000])
-      lost += try cluster.runtime.run {
-        let creations = [1, 2].map { index in
-          Pending(cluster.runtime) {
-            let random = cluster.runtime.worldRandom
-            try await cluster.runtime.sleep(for: random.duration(in: .zero ... .milliseconds(80)))
-            return try await cluster.nodes[index].store.buckets.create("name")
-          }
-        }
-        var made: [Bucket] = []
-        for creation in creations {
-          do {
-            made.append(try await creation.value)
-          } catch ModelError.bucketAlreadyExists {
-          }
-        }
-        #expect(!made.isEmpty, "seed \(seed)")
-        try await cluster.runtime.sleep(for: .seconds(20))
-        for node in cluster.nodes {
-          let parts = node.store.buckets.parts
-          _ = try await parts.aliases.current(
-            RowKey(partitionKey: [], sortKey: AliasName.global("name").sortKey))
-          for bucket in made { _ = try await parts.buckets.current(Self.key(bucket.id)) }
-          var names: Set<String> = []
-          for bucket in made {
-            let shown = try #require(try await node.store.buckets.get(bucket.id))
-            let name = shown.name(for: nil)
-            #expect(names.insert(name).inserted, "seed \(seed)")
-            #expect(name == "name" || name == "name-\(bucket.id.hex.prefix(8))", "seed \(seed)")
-            #expect(
-              try await node.store.buckets.resolve(name, for: nil)?.id == bucket.id, "seed \(seed)")
-          }
-        }
-        return 2 - made.count
+  /// What each creation came to; `nil` when the name was another's.
+  private static func creation(_ name: String, on node: Node) -> Pending<Bucket?> {
+    Pending(node.runtime) {
+      do {
+        return try await node.store.buckets.create(name)
+      } catch ModelError.bucketAlreadyExists {
+        return nil
       }
     }
-    #expect(lost > 0, "no two creations met")
+  }
+
+  /// Every bucket that was made has a name of its own on every node: the one asked for, or another one that is shown.
+  private static func checkNames(_ made: [Bucket], _ cluster: StoreCluster) async throws {
+    for node in cluster.nodes {
+      let parts = node.store.buckets.parts
+      _ = try await parts.aliases.current(
+        RowKey(partitionKey: [], sortKey: AliasName.global("name").sortKey))
+      for bucket in made { _ = try await parts.buckets.current(key(bucket.id)) }
+      var names: Set<String> = []
+      for bucket in made {
+        let shown = try #require(try await node.store.buckets.get(bucket.id))
+        let name = shown.name(for: nil)
+        #expect(names.insert(name).inserted)
+        #expect(name == "name" || name == "name-\(bucket.id.hex.prefix(8))")
+        #expect(try await node.store.buckets.resolve(name, for: nil)?.id == bucket.id)
+      }
+    }
+  }
+
+  @Test func aNameThatTwoClaimAtOnceIsOneBucketsAlone() throws {
+    for seed in UInt64(1)...40 {
+      let cluster = try StoreCluster(seed: seed, skews: [0, 20_000, -20_000])
+      try cluster.runtime.run {
+        let random = cluster.runtime.worldRandom
+        let first = Self.creation("name", on: cluster.nodes[1])
+        try await cluster.runtime.sleep(for: random.duration(in: .zero ... .milliseconds(80)))
+        let second = Self.creation("name", on: cluster.nodes[2])
+        let made = [try await first.value, try await second.value].compactMap { $0 }
+        #expect(!made.isEmpty, "seed \(seed)")
+        try await cluster.runtime.sleep(for: .seconds(20))
+        try await Self.checkNames(made, cluster)
+      }
+    }
+  }
+
+  /// A claim that is on its way while another creation begins and ends, and is earlier by its clock: both were told that
+  /// the name is theirs, the earlier keeps it, and the other bucket is shown under another name.
+  @Test func ofTwoBucketsOfOneNameTheEarlierKeepsIt() throws {
+    let cluster = try StoreCluster(seed: 5, skews: [0, 0, -20_000])
+    try cluster.runtime.run {
+      let isMade = Atomic(false)
+      let early = cluster.runtime.wallNow.milliseconds - 10_000
+      for link in cluster.links {
+        link.willPerform.withLock {
+          $0 = { request in
+            guard request.table == "bucket_alias", case .merge(let rows, .client) = request.body,
+              try rows[0].bytes.withUnsafeBytes({ try AliasRow($0) }).claimed.milliseconds < early
+            else { return }
+            while !isMade.load(ordering: .relaxed) {
+              try await cluster.runtime.sleep(for: .milliseconds(5))
+            }
+          }
+        }
+      }
+      let slow = Self.creation("name", on: cluster.nodes[2])
+      try await cluster.runtime.sleep(for: .milliseconds(300))
+      let later = try #require(try await Self.creation("name", on: cluster.nodes[1]).value)
+      isMade.store(true, ordering: .relaxed)
+      let earlier = try #require(try await slow.value)
+      try await cluster.runtime.sleep(for: .seconds(20))
+      try await Self.checkNames([earlier, later], cluster)
+      let found = try await cluster.nodes[0].store.buckets.resolve("name", for: nil)
+      #expect(found?.id == earlier.id)
+    }
   }
 }

@@ -36,6 +36,11 @@ package final class Buckets: Sendable {
   }
 
   private func find(_ name: String, for accessKeyID: String?) async throws -> Bucket? {
+    // What this node knows needs no question, also where it knows nothing of a name that only the key would see.
+    if let accessKeyID, let bucket = try await known(.local(name, of: accessKeyID)) {
+      return bucket
+    }
+    if let bucket = try await known(.global(name)) { return bucket }
     if let accessKeyID,
       let bucket = try await bucket(named: .local(name, of: accessKeyID))
     {
@@ -120,6 +125,16 @@ package final class Buckets: Sendable {
       from = page.next
     }
     return rows
+  }
+
+  /// The bucket that a name means as far as this node knows.
+  private func known(_ name: AliasName) async throws -> Bucket? {
+    let key = RowKey(partitionKey: [], sortKey: name.sortKey)
+    guard let alias = try parts.aliases.local.entry(key), !alias.isReleased else { return nil }
+    let row = try parts.buckets.local.entry(
+      RowKey(partitionKey: [], sortKey: alias.bucket.bytes))
+    guard let row, row.state.value != .deleted else { return nil }
+    return try await bucket(alias.bucket, row)
   }
 
   private func bucket(named name: AliasName) async throws -> Bucket? {

@@ -3,7 +3,8 @@
 // Invariants:
 //   1. A replica that holds something newer under the key, whichever version, answers `stale` and stores
 //      nothing.
-//   2. Repeating a write that this replica has stored is accepted again.
+//   2. Repeating a write that this replica has stored is accepted again, as long as the bucket is live: a replica that
+//      holds the mark of a deletion, and was listed, accepts nothing, not even what a feed has brought it since.
 //   3. The row of a refused or retired upload is never stored.
 //   4. A version that leads beyond the bucket's quota is refused, by the counts of this replica.
 //   5. The upload that wrote the version, and the multipart upload that it completes, are closed in the
@@ -60,12 +61,13 @@ struct PutVersion: TableOperation {
     let held = firstRows.first { $0.sortKey == sortKey }
     let newest = newest(of: firstRows)
     let mayReplace = newest.map { $0.uploadID == row.uploadID } ?? false
-    if let newest, mayReplace, newest.timestamp >= row.timestamp { return .accepted }
+    // Before a repetition is accepted: the row may have come by a feed, behind a deletion's listing of this replica.
     let bucket: BucketRow
     switch try guards.bucket(input.stamp, in: context) {
     case .live(let row): bucket = row
     case .stale(let answer): return answer
     }
+    if let newest, mayReplace, newest.timestamp >= row.timestamp { return .accepted }
     if let obstacle = context.obstacle(to: row.timestamp, held: newest?.timestamp) {
       return obstacle
     }

@@ -48,13 +48,13 @@ struct PutPart: TableOperation {
     let sortKey = ObjectSortKey.part(input.key, input.multipart, number: input.number).bytes
     var held: PartRow?
     if case .part(let row) = try context.row(sortKey) { held = row }
-    if let held, held.uploadID == row.uploadID, held.timestamp >= row.timestamp {
-      return .accepted
-    }
     let bucket: BucketRow
     switch try guards.bucket(input.stamp, in: context) {
     case .live(let row): bucket = row
     case .stale(let answer): return answer
+    }
+    if let held, held.uploadID == row.uploadID, held.timestamp >= row.timestamp {
+      return .accepted
     }
     let multipart = ObjectSortKey.upload(input.key, input.multipart).bytes
     guard let open = try guards.upload(multipart, in: context), open.purpose == .multipart,

@@ -62,6 +62,7 @@ package final class ChangeFeed: Sendable {
     var starts: [(first: UInt64, id: FeedStart)]
   }
 
+  private let database: LocalDatabase
   private let entries: Tree
   private let tombstones: Tree
   private let droppedTree: Tree
@@ -76,6 +77,7 @@ package final class ChangeFeed: Sendable {
   ///
   /// - Throws: `LocalDBError`, `TableError`.
   package init(database: LocalDatabase, random: any RandomSource) throws {
+    self.database = database
     entries = try database.tree("feed")
     tombstones = try database.tree("feed_tombstone")
     droppedTree = try database.tree("feed_dropped")
@@ -245,6 +247,16 @@ package final class ChangeFeed: Sendable {
     try transaction.scan(tree, from: Self.key(partition, after + 1), to: end) { key, value in
       try body(Self.place(key).sequence, Self.row(value))
     }
+  }
+
+  /// Whether there is anything that was deleted and is not forgotten.
+  package var hasTombstones: Bool {
+    var has = false
+    try? database.scan(tombstones, limit: 1) { _, _ in
+      has = true
+      return false
+    }
+    return has
   }
 
   /// The sequence of the last entry of `partition`; 0 when there is none.

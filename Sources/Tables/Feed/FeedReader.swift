@@ -212,7 +212,11 @@ final class FeedReader: Sendable {
     for part in answer.parts where positions.contains(where: { $0.partition == part.partition }) {
       if part.mustStartOver {
         // A holder that cannot go on has nothing to begin again with: the source is not what it was.
-        if plan.isHolder { done.insert(part.partition) } else { try await startOver(part.partition) }
+        if plan.isHolder {
+          done.insert(part.partition)
+        } else {
+          try await startOver(part.partition)
+        }
       } else {
         parts.append(part)
       }

@@ -292,7 +292,8 @@ package final class TableSync: Sendable {
   package var whyNotServing: String? {
     state.withLock { state in
       guard let layout = state.layout else {
-        return "the cluster has no layout yet: assign roles (`grange layout assign`), then `grange layout apply`"
+        return
+          "the cluster has no layout yet: assign roles (`grange layout assign`), then `grange layout apply`"
       }
       if replica.hasLostRows {
         return "this node's metadata are older than what its peers remember: it has to be replaced"

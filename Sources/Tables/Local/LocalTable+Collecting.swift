@@ -35,7 +35,9 @@ extension LocalTable {
     // Only what reads these bytes: any other error undoes the transaction.
     guard let held = try? stored.withUnsafeBytes(heldRow) else { return false }
     // The list follows the rows, so that this holds; a damaged list must not delete a live row.
-    guard held.sequence == sequence, schema.tombstoneTimestamp(held.row) != nil else { return false }
+    guard held.sequence == sequence, schema.tombstoneTimestamp(held.row) != nil else {
+      return false
+    }
     try transaction.delete(rows, diskKey)
     try feed.drop(feedPartition(diskKey), sequence, in: transaction)
     try floors.raise(diskKey[0], to: schema.timestamp(of: held.row), in: transaction)

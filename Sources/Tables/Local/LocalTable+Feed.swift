@@ -38,7 +38,9 @@ extension LocalTable {
     of partition: UInt16, _ hasher: RowHasher, in transaction: ReadTransaction
   ) throws -> Fingerprint {
     var fingerprint = Fingerprint()
-    guard schema.isFullyReplicated == (partition == Partition.everywhere) else { return fingerprint }
+    guard schema.isFullyReplicated == (partition == Partition.everywhere) else {
+      return fingerprint
+    }
     let from = schema.isFullyReplicated ? [] : [UInt8(partition)]
     try transaction.scan(rows, from: from, to: Partition.end(ofPrefix: from)) { key, stored in
       fingerprint.add(hasher.hash(key, try rowBytes(stored)))

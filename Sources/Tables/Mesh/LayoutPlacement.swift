@@ -36,7 +36,9 @@ package final class LayoutPlacement: Placement {
   private let local: LocalTableReplica
   private let runtime: any Runtime
   private let state = Mutex(State())
-  /// What `sole` says, as a number: 0 for nobody, else the version and one. Every request asks.
+  /// What `sole` says, as a number, as every request asks.
+  ///
+  /// 0 for nobody, else the version and one.
   private let soleVersion = Atomic<UInt64>(1)
 
   package init(_ local: LocalTableReplica, runtime: any Runtime) {

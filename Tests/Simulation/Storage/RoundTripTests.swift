@@ -9,7 +9,7 @@ import Testing
 struct RoundTripTests {
   private static let oneWay: Duration = .milliseconds(50)
   private static let bucket = "trips"
-  private static let quotaBucket = "trips-with-quota"
+  private static let quotaBucket = "trips-quota"
 
   /// Operations, and how many round trips each takes.
   private struct Operation {

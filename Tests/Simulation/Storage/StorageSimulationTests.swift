@@ -85,7 +85,8 @@ struct StorageSimulationTests {
     _ = try Self.play(seed: 1, minutes: 1, StorageCluster.Options(nodeCount: 3))
   }
 
-  @Test("clients of three storage nodes and a gateway see what is promised, and replicas become equal")
+  @Test(
+    "clients of three storage nodes and a gateway see what is promised, and replicas become equal")
   func threeStore() throws {
     var tally = StorageTally()
     for seed: UInt64 in 1...8 {

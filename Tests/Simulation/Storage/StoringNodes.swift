@@ -22,7 +22,8 @@ extension StorageCluster {
     let nodes = try await cluster.join()
     let storing = Array(nodes.prefix(storingCount))
     let roles = storing.map { node in
-      ["id": .string(node.id?.hex ?? ""), "zone": .string(node.name), "capacity": .count(1 << 30)] as JSON
+      ["id": .string(node.id?.hex ?? ""), "zone": .string(node.name), "capacity": .count(1 << 30)]
+        as JSON
     }
     _ = try await cluster.insist("no role is staged") {
       await cluster.admin(nodes[0], "UpdateClusterLayout", ["roles": .array(roles)])

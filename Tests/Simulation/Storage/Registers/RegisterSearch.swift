@@ -33,7 +33,8 @@ struct RegisterSearch {
   /// - Parameter mayRepeat: Whether a change may take effect more than once.
   init(_ history: [RegisterOperation], mayRepeat: Bool = false) {
     let changes = history.filter { $0.isChange && $0.ending != .refused }
-    repeatable = mayRepeat ? Dictionary(grouping: changes, by: \.value).mapValues { $0.map(\.span) } : [:]
+    repeatable =
+      mayRepeat ? Dictionary(grouping: changes, by: \.value).mapValues { $0.map(\.span) } : [:]
     var firstReads: [String: Moment] = [:]
     for case let operation in history {
       guard case .read(let value?) = operation.kind else { continue }
