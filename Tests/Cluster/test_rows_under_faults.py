@@ -157,15 +157,17 @@ def far(run_folder, pytestconfig):
 
 @pytest.fixture
 def play(far, pytestconfig):
-    """Plays rounds for a share of the time, or of the rounds."""
-    def go(share):
+    """Plays rounds for a share of the time, or of the rounds: those in which all nodes are there, or one is away."""
+    def go(away):
         rounds = pytestconfig.getoption("--rounds")
         minutes = pytestconfig.getoption("--minutes") or (math.inf if rounds else MINUTES)
-        count = math.inf if rounds is None else far.rounds + max(1, round(rounds * share))
-        deadline = time.monotonic() + minutes * 60 * share
-        while far.rounds < count and time.monotonic() < deadline:
+        late = max(1, round((rounds or 0) * AWAY_SHARE))
+        left = math.inf if rounds is None else late if away else rounds - late
+        deadline = time.monotonic() + minutes * 60 * (AWAY_SHARE if away else 1 - AWAY_SHARE)
+        while left > 0 and time.monotonic() < deadline:
             with explained(far):
                 far.round()
+            left -= 1
     return go
 
 
@@ -184,7 +186,7 @@ class explained:
 
 
 def test_nothing_acknowledged_is_lost(far, play):
-    play(1 - AWAY_SHARE)
+    play(away=False)
 
 
 def test_one_node_is_away_all_the_time_and_comes_back(far, play):
@@ -192,7 +194,7 @@ def test_one_node_is_away_all_the_time_and_comes_back(far, play):
     stayed = [node for node in far.storing if node is not away]
     away.kill()
     far.faults.away.add(away)
-    play(AWAY_SHARE)
+    play(away=True)
     with explained(far):
         far.faults.away.clear()
         away.start()

@@ -34,7 +34,8 @@ from harness.server import BUCKET, Server  # noqa: E402
 PARTS = ("latency", "rate", "absence")
 NAMES = ("one", "two", "three")
 BODY = os.urandom(1024)
-LISTED = 100
+# Keys of a page.
+LISTED = (10, 100, 1000)
 QUIET_SECONDS = 60
 # Status exchanges, second connections and allocators come to rest.
 SETTLE_SECONDS = 20
@@ -55,7 +56,8 @@ def cluster(wan=None, gateway=False):
             node.host, node.credentials = node.s3_host, tenant.credentials
             node.environment = EXPERIMENTAL
         wait_healthy(everyone)
-        eventually(lambda: all(node.client().request("HEAD", BUCKET).status == 200 for node in everyone), 10)
+        with wan.within(1) if wan else contextlib.nullcontext():
+            eventually(lambda: all(node.client().request("HEAD", BUCKET).status == 200 for node in everyone), 10)
         yield everyone
     finally:
         nodes.end()
@@ -92,12 +94,12 @@ def latencies(node, requests, prefix):
     """The milliseconds of each operation, one at a time over one connection."""
     client, found = node.client(), {}
     keys = [f"{prefix}/{number:04}" for number in range(requests)]
-    listed = [("list-type", "2"), ("prefix", f"{prefix}/"), ("max-keys", str(LISTED))]
+    ours(node, Load("fill", concurrency=32, prefix="listed/", objects=LISTED[-1]))
     steps = {
         "PUT": [("PUT", key, (), BODY) for key in keys],
         "GET": [("GET", key, (), b"") for key in keys],
         "HEAD": [("HEAD", key, (), b"") for key in keys],
-        f"LIST of {LISTED} keys": [("GET", None, sorted(listed), b"")] * requests,
+        **{f"LIST of {count:,} keys": [("GET", None, page(count), b"")] * requests for count in LISTED},
         "DELETE": [("DELETE", key, (), b"") for key in keys],
     }
     for name, asked in steps.items():
@@ -105,6 +107,10 @@ def latencies(node, requests, prefix):
     found["ListBuckets"] = [timed(client, "GET", "", None, (), b"") for _ in range(requests)]
     client.close()
     return found
+
+
+def page(count):
+    return [("list-type", "2"), ("max-keys", str(count)), ("prefix", "listed/")]
 
 
 def timed(client, method, bucket, key, query, body):
@@ -202,10 +208,11 @@ def print_rate(options):
 
 # Absence and quiet
 
-def traffic(node):
-    """Bytes that the node's interface has received and sent."""
-    line = next(line for line in (node.proc / "net" / "dev").read_text().splitlines()
-                if line.strip().startswith("wan0:"))
+def traffic(wan, host):
+    """Bytes that the interface of a host has received and sent; it stays when a node ends."""
+    with wan.within(host):
+        lines = Path("/proc/thread-self/net/dev").read_text().splitlines()
+    line = next(line for line in lines if line.strip().startswith("wan0:"))
     fields = [int(word) for word in line.partition(":")[2].split()]
     return fields[0], fields[8]
 
@@ -220,18 +227,16 @@ def wakeups(node):
     return total
 
 
-def come_back(node, others):
-    """Starts it; the seconds until it serves and until all call it healthy, and the bytes of its interface."""
-    # The interface stays when the process ends.
-    began = time.monotonic()
-    node.start(wait=False)
-    before = traffic(node)
-    node.ready()
+def come_back(wan, host, everyone):
+    """Starts a node; the seconds until it serves and until all call it healthy, and the bytes of its interface."""
+    node = everyone[host - 1]
+    before, began = traffic(wan, host), time.monotonic()
+    node.start()
     eventually(lambda: serves(node), 60)
     served = time.monotonic() - began
-    wait_healthy([node, *others], 300)
+    wait_healthy(everyone, 300)
     passed = time.monotonic() - began
-    received, sent = (b - a for a, b in zip(before, traffic(node)))
+    received, sent = (b - a for a, b in zip(before, traffic(wan, host)))
     return (f"serves after {served:.1f} s, healthy after {passed:.1f} s; {received / 1e6:.2f} MB received, "
             f"{sent / 1e6:.2f} MB sent")
 
@@ -240,28 +245,30 @@ def print_absence(options):
     with network(3, 20) as wan, cluster(wan) as everyone:
         one, two, three = everyone
         time.sleep(SETTLE_SECONDS)
-        print(f"\n20 ms round trip, three nodes with nothing stored: {quiet(everyone)}.")
+        print(f"\n20 ms round trip, three nodes with nothing stored: {quiet(wan, everyone)}.")
         two.kill()
         time.sleep(SETTLE_SECONDS)
         with wan.within(1):
             filled = ours(one, Load("fill", concurrency=32, prefix="missed/", objects=options.rows))
         print(f"{options.rows:,} objects of 1 KiB were written in {filled['secs']:.1f} s while one node was away.")
         time.sleep(5)
-        print(f"It comes back: {come_back(two, [one, three])}.", flush=True)
+        print(f"It comes back: {come_back(wan, 2, everyone)}.", flush=True)
+        # The others read that it has now what they have.
+        time.sleep(SETTLE_SECONDS)
         two.kill()
         time.sleep(SETTLE_SECONDS)
-        print(f"Away for {SETTLE_SECONDS} s in which nothing was written: {come_back(two, [one, three])}.", flush=True)
+        print(f"Away for {SETTLE_SECONDS} s in which nothing was written: {come_back(wan, 2, everyone)}.", flush=True)
         time.sleep(SETTLE_SECONDS)
-        print(f"With {options.rows:,} objects stored: {quiet(everyone)}.")
+        print(f"With {options.rows:,} objects stored: {quiet(wan, everyone)}.")
         print(f"Resident memory, MiB: {megabytes(everyone)}.")
 
 
-def quiet(everyone):
+def quiet(wan, everyone):
     """What a minute costs in which nobody asks anything."""
-    before = [(*traffic(node), wakeups(node)) for node in everyone]
+    before = [(*traffic(wan, k), wakeups(node)) for k, node in enumerate(everyone, start=1)]
     used, began = processor(everyone), time.monotonic()
     time.sleep(QUIET_SECONDS)
-    after = [(*traffic(node), wakeups(node)) for node in everyone]
+    after = [(*traffic(wan, k), wakeups(node)) for k, node in enumerate(everyone, start=1)]
     passed = time.monotonic() - began
     received, sent, woken = (
         statistics.mean(b[k] - a[k] for a, b in zip(before, after)) * 60 / passed for k in range(3))
