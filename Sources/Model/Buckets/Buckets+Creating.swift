@@ -38,7 +38,10 @@ extension Buckets {
         return [(id.bytes, row)]
       }
       try await checkClaim(name, of: id, owner: owner)
-      guard let bucket = try await get(id) else { throw ModelError.bucketBusy }
+      guard let bucket = try await get(id) else {
+        throw ModelError.mayExist(
+          reason: "the bucket was made, and somebody has deleted it already")
+      }
       return bucket
     }
   }
@@ -47,7 +50,7 @@ extension Buckets {
   private static let claimLooksMax = 20
   private static let claimPause: Duration = .milliseconds(100)
 
-  /// Makes sure that the claim stands now that the bucket's row is there; else the bucket goes again.
+  /// Makes sure that the claim stands now that the bucket's row is there; else the bucket is withdrawn.
   ///
   /// Somebody with a clock that is ahead may have taken it for forgotten: either they find this row and give the name back,
   /// or their bucket's row comes, or they have stopped.
@@ -58,7 +61,7 @@ extension Buckets {
     for _ in 0..<Self.claimLooksMax {
       guard let claim = try await parts.aliases.current(key), claim.bucket != id else { return }
       if let other = try await row(claim.bucket) {
-        _ = try await parts.changeBucket(id) { row, now in row.state.set(.deleted, now: now) }
+        try await withdraw(id)
         let permissions = other.grants[owner ?? ""]?.value ?? 0
         throw Permissions(rawValue: permissions).contains(.owner)
           ? ModelError.bucketAlreadyOwnedByYou : ModelError.bucketAlreadyExists
@@ -66,6 +69,17 @@ extension Buckets {
       try await parts.runtime.sleep(for: Self.claimPause)
     }
     try await claim(name, for: id, owner: owner)
+  }
+
+  /// Deletes a bucket that lost its name while it was made.
+  ///
+  /// It could be written to as long as the name meant it. With an object in it, it stays, under its displaced name.
+  private func withdraw(_ id: BucketID) async throws {
+    do {
+      try await delete(id)
+    } catch ModelError.bucketNotEmpty, ModelError.bucketBusy, ModelError.noSuchBucket {
+      return
+    }
   }
 
   /// Makes `name` mean the bucket `id`.
