@@ -4,6 +4,7 @@ import datetime
 import functools
 import hashlib
 import hmac
+import re
 from urllib.parse import quote
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -49,7 +50,9 @@ class Credentials:
 
     def signature(self, method, path, query, headers, payload_hash, date):
         names = ";".join(sorted(headers))
-        lines = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers))
+        # Trimall of the specification: a day below 10 has two spaces before it in an asctime date.
+        values = {name: re.sub(r"[ \t]+", " ", headers[name].strip()) for name in headers}
+        lines = "".join(f"{name}:{values[name]}\n" for name in sorted(headers))
         request = f"{method}\n{path}\n{canonical_query(query)}\n{lines}\n{names}\n{payload_hash}"
         scope = f"{date[:8]}/{self.region}/s3/aws4_request"
         # A header's bytes that are not UTF-8 stand in the text as Python keeps them in names of files.
